@@ -1,0 +1,10 @@
+//! Trace context: W3C Trace Context level 2 identifiers, `traceparent` and `tracestate`, and the carriers that
+//! creators put them in.
+
+mod id;
+mod sampling;
+mod traceparent;
+
+pub use id::{SpanId, TraceId};
+pub use sampling::Sampler;
+pub use traceparent::{ParseError, TraceFlags, Traceparent};

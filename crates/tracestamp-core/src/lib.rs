@@ -1,0 +1,19 @@
+//! The pure core of tracestamp: what a trace context is, what is stamped on an object, and which spans the
+//! difference between two states of an object gives.
+//!
+//! ```text
+//! object view ──▶ identity (own, inherited, derived) ──▶ stamp: annotations and environment to add   (CREATE)
+//!                                                    └─▶ observe: span records                       (UPDATE, DELETE)
+//! ```
+//!
+//! **Invariant: nothing here does I/O, reads a clock, draws a random number or keeps anything between calls.** The
+//! instant of receipt and the entropy are arguments, so tables, properties, fuzzing, recordings and production run
+//! the same code, and any replica may be asked any review.
+
+mod config;
+pub mod context;
+pub mod span;
+mod time;
+
+pub use config::{Carrier, CarrierFormat, CarrierMode, Config, Environment, SealKey};
+pub use time::Timestamp;
