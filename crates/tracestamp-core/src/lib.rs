@@ -10,10 +10,22 @@
 //! instant of receipt and the entropy are arguments, so tables, properties, fuzzing, recordings and production run
 //! the same code, and any replica may be asked any review.
 
+pub mod annotation;
 mod config;
 pub mod context;
+mod identity;
+mod note;
+pub mod observe;
+pub mod object;
+mod seal;
 pub mod span;
+pub mod stamp;
+mod subject;
+pub mod termination;
 mod time;
 
 pub use config::{Carrier, CarrierFormat, CarrierMode, Config, Environment, SealKey};
+pub use identity::Identity;
+pub use note::Note;
+pub use subject::Subject;
 pub use time::Timestamp;

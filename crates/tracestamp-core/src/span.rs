@@ -30,6 +30,16 @@ pub enum SpanWhat {
 }
 
 impl SpanWhat {
+    /// What the span of a container of a Tekton Pod tells of: neither step nor init means sidecar, because injected
+    /// containers have any name.
+    pub fn of_container(name: &str, init: bool, restarts: bool) -> Self {
+        match (init, restarts) {
+            (true, false) => Self::InitContainer,
+            (false, _) if name.starts_with("step-") => Self::Step,
+            _ => Self::Sidecar,
+        }
+    }
+
     /// The value of `tracestamp.span`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -148,4 +158,16 @@ pub struct Link {
     pub span_id: SpanId,
     /// Its flags.
     pub flags: TraceFlags,
+}
+
+impl From<Traceparent> for Link {
+    fn from(context: Traceparent) -> Self {
+        Self { trace_id: context.trace_id, span_id: context.span_id, flags: context.flags }
+    }
+}
+
+impl From<Link> for Traceparent {
+    fn from(link: Link) -> Self {
+        Self { trace_id: link.trace_id, span_id: link.span_id, flags: link.flags }
+    }
 }

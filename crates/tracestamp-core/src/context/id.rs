@@ -11,6 +11,13 @@ macro_rules! identifier {
         pub struct $name([u8; $len]);
 
         impl $name {
+            /// The least valid identifier: what a digest of nothing but zeros is taken for.
+            pub const LEAST: Self = {
+                let mut bytes = [0; $len];
+                bytes[$len - 1] = 1;
+                Self(bytes)
+            };
+
             /// The identifier with these bytes; `None` when all are zero, which W3C calls invalid.
             pub fn from_bytes(bytes: [u8; $len]) -> Option<Self> {
                 (bytes != [0; $len]).then_some(Self(bytes))

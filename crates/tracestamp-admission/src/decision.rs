@@ -1,0 +1,242 @@
+//! What is to be done about a review.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use tracestamp_core::context::TraceId;
+use tracestamp_core::object::{Kind, Object};
+use tracestamp_core::observe::Change;
+use tracestamp_core::span::SpanRecord;
+use tracestamp_core::stamp::Entropy;
+use tracestamp_core::{Config, Note, Subject, Timestamp};
+
+use crate::patch::patch;
+use crate::review::Review;
+
+/// Annotations may be 256 KiB in all (`k8s.io/apimachinery` `TotalAnnotationSizeLimitB`); what others add needs room.
+const ANNOTATIONS_LIMIT: usize = 240 * 1024;
+/// etcd takes 1.5 MiB, and the object grows while it lives.
+const OBJECT_LIMIT: usize = 1024 * 1024;
+
+/// Which of the two registrations sent the review.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Endpoint {
+    /// `/stamp`, the MutatingWebhookConfiguration: may patch, records nothing. A mutating call has no uid, may be
+    /// repeated and may never persist.
+    Stamp,
+    /// `/observe`, the ValidatingWebhookConfiguration: never patches, may record.
+    Observe,
+}
+
+/// What was done about a review, or why nothing was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The object gets its context.
+    Stamped,
+    /// Spans are to be recorded.
+    Recorded,
+    /// Nothing is missing and nothing ended.
+    Unchanged,
+    /// The kind, the operation or the subresource is none that is traced.
+    NotTraced,
+    /// The namespace or the object is to be left alone.
+    Excluded,
+    /// A dry run: nothing is recorded.
+    DryRun,
+    /// With our annotations the object could become too large.
+    TooLarge,
+    /// The object cannot be read.
+    Unreadable,
+}
+
+impl Outcome {
+    /// The metric's label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stamped => "stamped",
+            Self::Recorded => "recorded",
+            Self::Unchanged => "unchanged",
+            Self::NotTraced => "not_traced",
+            Self::Excluded => "excluded",
+            Self::DryRun => "dry_run",
+            Self::TooLarge => "too_large",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// What is to be done about one review. The answer always allows.
+#[derive(Debug)]
+pub struct Decision<'a> {
+    /// `request.uid`, to be echoed.
+    pub uid: &'a str,
+    /// The object's kind as a metric label: `PipelineRun`, `TaskRun`, `CustomRun`, `Pod` or `other`.
+    pub kind: &'static str,
+    /// `CREATE`, `UPDATE`, `DELETE` or `other`.
+    pub operation: &'static str,
+    /// The object's namespace, for logs.
+    pub namespace: &'a str,
+    /// The object's name, or the generateName that it is still to get one from, for logs.
+    pub name: std::borrow::Cow<'a, str>,
+    /// The object's trace, when one was found or made.
+    pub trace_id: Option<TraceId>,
+    /// What was done.
+    pub outcome: Outcome,
+    /// Things met on the way that an operator may want counted.
+    pub notes: Vec<Note>,
+    /// JSON Patch, serialised.
+    pub patch: Option<Vec<u8>>,
+    /// Spans to record.
+    pub spans: Vec<SpanRecord<'a>>,
+}
+
+impl Review<'_> {
+    /// Decides. The same arguments give the same decision.
+    pub fn decide<'r>(
+        &'r self,
+        endpoint: Endpoint,
+        config: &'r Config,
+        received: Timestamp,
+        entropy: Entropy,
+    ) -> Decision<'r> {
+        let request = &self.request;
+        let kind = Kind::of(&request.kind.group, &request.kind.kind);
+        let mut decision = Decision {
+            uid: &request.uid,
+            kind: kind.map_or("other", Kind::as_str),
+            operation: match &*request.operation {
+                "CREATE" => "CREATE",
+                "UPDATE" => "UPDATE",
+                "DELETE" => "DELETE",
+                _ => "other",
+            },
+            namespace: request.namespace(),
+            name: request.name(),
+            trace_id: None,
+            outcome: Outcome::NotTraced,
+            notes: Vec::new(),
+            patch: None,
+            spans: Vec::new(),
+        };
+        let Some(kind) = kind else { return decision };
+        let Some(object) = request.subject().filter(|_| self.readable) else {
+            decision.outcome = Outcome::Unreadable;
+            return decision;
+        };
+        match (endpoint, decision.operation) {
+            (Endpoint::Stamp, "CREATE") if !request.is_subresource() => {
+                self.stamp(&mut decision, kind, object, config, entropy);
+            }
+            (Endpoint::Observe, "UPDATE" | "DELETE") => self.observe(&mut decision, kind, object, config, received),
+            _ => {}
+        }
+        decision
+    }
+
+    fn stamp<'r>(
+        &'r self,
+        decision: &mut Decision<'r>,
+        kind: Kind,
+        object: &'r Object<'r>,
+        config: &'r Config,
+        entropy: Entropy,
+    ) {
+        let Some(subject) = Subject::new(kind, decision.namespace, object, config) else {
+            decision.outcome = Outcome::Unreadable;
+            return;
+        };
+        decision.outcome = if subject.excluded() {
+            Outcome::Excluded
+        } else if !subject.is_traced() {
+            Outcome::NotTraced
+        } else if let Some(stamp) = subject.stamp(entropy) {
+            let patch = patch(&stamp, subject.metadata.annotations.is_some());
+            let added: usize = stamp.annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
+            let patched = patch.as_ref().map_or(0, Vec::len);
+            if subject.annotations.size() + added > ANNOTATIONS_LIMIT || self.length + patched > OBJECT_LIMIT {
+                Outcome::TooLarge
+            } else {
+                decision.trace_id = Some(stamp.identity.context.trace_id);
+                decision.patch = patch;
+                if decision.patch.is_some() { Outcome::Stamped } else { Outcome::Unchanged }
+            }
+        } else {
+            Outcome::Unreadable
+        };
+        decision.notes = subject.notes();
+    }
+
+    fn observe<'r>(
+        &'r self,
+        decision: &mut Decision<'r>,
+        kind: Kind,
+        object: &'r Object<'r>,
+        config: &'r Config,
+        received: Timestamp,
+    ) {
+        let request = &self.request;
+        let change = match (decision.operation, &request.old_object) {
+            ("DELETE", _) => Change::Delete(request.options.as_ref().and_then(|options| options.grace_period_seconds)),
+            (_, Some(old)) => Change::Update(old),
+            (_, None) => {
+                decision.outcome = Outcome::Unreadable;
+                return;
+            }
+        };
+        if request.dry_run == Some(true) {
+            decision.outcome = Outcome::DryRun;
+            return;
+        }
+        let Some(subject) = Subject::new(kind, decision.namespace, object, config) else {
+            decision.outcome = Outcome::Unreadable;
+            return;
+        };
+        decision.outcome = if subject.excluded() {
+            Outcome::Excluded
+        } else if !subject.is_traced() {
+            Outcome::NotTraced
+        } else {
+            decision.spans = subject.observe(&change, received);
+            if decision.spans.is_empty() { Outcome::Unchanged } else { Outcome::Recorded }
+        };
+        decision.trace_id = decision.spans.first().map(|span| span.context.trace_id);
+        decision.notes = subject.notes();
+    }
+}
+
+impl Decision<'_> {
+    /// The AdmissionReview to answer with.
+    pub fn answer(&self) -> Vec<u8> {
+        answer(self.uid, self.patch.as_deref())
+    }
+}
+
+/// `admission/v1` AdmissionReview with a response that allows.
+pub(crate) fn answer(uid: &str, patch: Option<&[u8]>) -> Vec<u8> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Answer<'a> {
+        api_version: &'static str,
+        kind: &'static str,
+        response: Response<'a>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Response<'a> {
+        uid: &'a str,
+        allowed: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        patch_type: Option<&'static str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        patch: Option<String>,
+    }
+    let response = Response {
+        uid,
+        allowed: true,
+        patch_type: patch.map(|_| "JSONPatch"),
+        patch: patch.map(|patch| STANDARD.encode(patch)),
+    };
+    let answer = Answer { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
+    // Strings alone cannot fail to serialise; an empty body would count as a failed call, which Ignore admits.
+    serde_json::to_vec(&answer).unwrap_or_default()
+}

@@ -1,0 +1,175 @@
+//! Who an object is in its trace: its own context when it was stamped, derived ids when it never was.
+
+use std::borrow::Cow;
+
+use crate::annotation::{PIPELINE_RUN_CARRIER, SAMPLE, TASK_RUN_CARRIER};
+use crate::context::tracestate::{agrees, with_threshold};
+use crate::context::{Carried, SpanId, TraceFlags, TraceId, Traceparent};
+use crate::note::Note;
+use crate::object::{Kind, OwnerReference};
+use crate::span::Link;
+use crate::subject::Subject;
+use crate::{CarrierMode, Config};
+
+/// An object's place in its trace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity<'a> {
+    /// Its own context: the span id is the span of this object.
+    pub context: Traceparent,
+    /// `tracestate` of the trace.
+    pub tracestate: Cow<'a, str>,
+    /// The span above.
+    pub parent: Option<SpanId>,
+    /// The parent is a creator's, outside the cluster.
+    pub parent_is_remote: bool,
+    /// What the object is linked to.
+    pub links: Vec<Link>,
+}
+
+/// The trace an object's relatives speak in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Trace<'a> {
+    pub(crate) id: TraceId,
+    pub(crate) flags: TraceFlags,
+    pub(crate) tracestate: Cow<'a, str>,
+}
+
+impl<'a> Subject<'a> {
+    /// The object's identity as everyone who sees it computes it, stamped or not. `None` when the object was never
+    /// stamped and has no uid to derive one from.
+    pub fn identity(&self) -> Option<Identity<'a>> {
+        self.own_identity().or_else(|| self.derived_identity())
+    }
+
+    /// The identity that was stamped on this very object.
+    pub(crate) fn own_identity(&self) -> Option<Identity<'a>> {
+        let stamped = self.stamped().filter(|&stamped| self.fits(stamped))?;
+        Some(Identity {
+            context: stamped.context,
+            tracestate: self.tracestate(),
+            parent: stamped.parent,
+            parent_is_remote: stamped.parent.is_some() && self.owner().is_none(),
+            links: self.links(),
+        })
+    }
+
+    fn derived_identity(&self) -> Option<Identity<'a>> {
+        let uid = self.metadata.uid.as_deref().filter(|uid| !uid.is_empty())?;
+        let lineage = self.lineage()?;
+        let span_id = self.seal().derived(lineage.trace.id, uid);
+        Some(Identity {
+            context: Traceparent { trace_id: lineage.trace.id, span_id, flags: lineage.trace.flags },
+            tracestate: lineage.trace.tracestate,
+            parent_is_remote: lineage.parent.is_some() && self.owner().is_none(),
+            parent: lineage.parent,
+            links: lineage.links,
+        })
+    }
+
+    /// The trace and parent of an object that has no context of its own (yet): those of its owner, else what a
+    /// creator's carrier says, else what derives from the uid that all relatives share.
+    pub(crate) fn lineage(&self) -> Option<Lineage<'a>> {
+        let owner = self.owner();
+        let seal = self.seal();
+        let parent_in = |trace: TraceId| owner.map(|(owner, _)| seal.derived(trace, &owner.uid));
+        if let Some(inherited) = self.stamped() {
+            let context = inherited.context;
+            let fits = owner.is_some_and(|(owner, kind)| self.fits_owner(inherited, owner, kind));
+            if !fits {
+                self.note(Note::ForeignContext);
+            }
+            let parent = if fits { Some(context.span_id) } else { parent_in(context.trace_id) };
+            let trace = Trace { id: context.trace_id, flags: context.flags, tracestate: self.tracestate() };
+            return Some(Lineage { trace, parent, links: Vec::new() });
+        }
+        let carried = match self.carrier_mode() {
+            CarrierMode::Ignore => None,
+            CarrierMode::Join | CarrierMode::Link => self.carriers(self.inherited_carrier()).next(),
+        };
+        if let (Some(carried), CarrierMode::Join) = (&carried, self.carrier_mode()) {
+            let parent = if owner.is_some() { parent_in(carried.context.trace_id) } else { Some(carried.context.span_id) };
+            return Some(Lineage { trace: self.joined(carried), parent, links: Vec::new() });
+        }
+        let id = seal.derived_trace(&self.shared_uid()?);
+        let links = carried.iter().filter(|_| owner.is_none()).map(|carried| carried.context.into()).collect();
+        Some(Lineage { trace: self.new_trace(id), parent: parent_in(id), links })
+    }
+
+    /// Tekton's carrier that a creator set on this object or on the run above it. `taskrunSpanContext` on a child of a
+    /// PipelineRun may be Tekton's own trace.
+    fn inherited_carrier(&self) -> Option<&'static str> {
+        let below_pipeline_run = self.kind == Kind::PipelineRun || self.labels.get("tekton.dev/pipelineRun").is_some();
+        match self.kind {
+            Kind::PipelineRun => Some(PIPELINE_RUN_CARRIER),
+            Kind::TaskRun if self.owner().is_none() => Some(TASK_RUN_CARRIER),
+            Kind::TaskRun | Kind::Pod | Kind::CustomRun if below_pipeline_run => Some(PIPELINE_RUN_CARRIER),
+            Kind::Pod => Some(TASK_RUN_CARRIER),
+            Kind::TaskRun | Kind::CustomRun => None,
+        }
+    }
+
+    /// The uid that a run, its children and their Pods all know.
+    fn shared_uid(&self) -> Option<Cow<'a, str>> {
+        let own = || self.metadata.uid.as_deref().filter(|uid| !uid.is_empty()).map(Cow::Borrowed);
+        let Some((owner, _)) = self.owner() else { return own() };
+        let owners = |owner: &'a OwnerReference<'a>| Some(Cow::Borrowed(&*owner.uid)).filter(|uid| !uid.is_empty());
+        self.labels
+            .get_filled("tekton.dev/pipelineRunUID")
+            .or_else(|| self.labels.get_filled("tekton.dev/taskRunUID").filter(|_| self.kind == Kind::Pod))
+            .or_else(|| owners(owner))
+            .or_else(own)
+    }
+
+    /// A trace of our own making.
+    pub(crate) fn new_trace(&self, id: TraceId) -> Trace<'a> {
+        let sampler = self.config.sampler;
+        let sampled = self.sample_override().unwrap_or_else(|| sampler.samples(id));
+        let th = match self.sample_override() {
+            Some(true) => "0".to_owned(),
+            _ => sampler.th(),
+        };
+        let tracestate = if sampled { Cow::Owned(format!("ot=th:{th}")) } else { Cow::Borrowed("") };
+        Trace { id, flags: TraceFlags::RANDOM.with_sampled(sampled), tracestate }
+    }
+
+    /// A creator's trace, with the creator's decision unless the object overrides it.
+    pub(crate) fn joined(&self, carried: &Carried<'static>) -> Trace<'a> {
+        let Carried { context, decided, .. } = *carried;
+        let theirs = if decided { context.flags.sampled() } else { self.config.sampler.samples(context.trace_id) };
+        let sampled = self.sample_override().unwrap_or(theirs);
+        let tracestate = &carried.tracestate;
+        let tracestate = if sampled != theirs && sampled {
+            with_threshold(tracestate, Some("0"))
+        } else if agrees(tracestate, context.trace_id, sampled) {
+            Cow::Borrowed(&**tracestate)
+        } else {
+            with_threshold(tracestate, None)
+        };
+        let tracestate = Cow::Owned(tracestate.into_owned());
+        Trace { id: context.trace_id, flags: context.flags.with_sampled(sampled), tracestate }
+    }
+
+    /// What the user asked for on a root. Tekton copies the annotation to all children, which then agree.
+    fn sample_override(&self) -> Option<bool> {
+        match self.annotations.get_bounded(SAMPLE, 16).ok().flatten()?.as_ref() {
+            "always" => Some(true),
+            "never" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// Where an object without context of its own comes from.
+#[derive(Debug)]
+pub(crate) struct Lineage<'a> {
+    pub(crate) trace: Trace<'a>,
+    pub(crate) parent: Option<SpanId>,
+    pub(crate) links: Vec<Link>,
+}
+
+impl Identity<'_> {
+    /// The id of a span below the object's own.
+    pub fn below(&self, config: &Config, what: &str, which: &str) -> SpanId {
+        crate::seal::Seal::new(config.seal_key.as_ref()).below(self.context.trace_id, self.context.span_id, what, which)
+    }
+}

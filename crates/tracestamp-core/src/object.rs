@@ -1,0 +1,142 @@
+//! Borrowed partial views of the objects in a review.
+//!
+//! One view of metadata and status fits PipelineRun, TaskRun, CustomRun and Pod, so that a review is read in a single
+//! pass; what only a transition needs (labels, annotations, spec, messages) stays raw JSON until it is asked for.
+//! Unknown fields are skipped without being stored, and nothing is ever written back from a view.
+
+mod container;
+mod map;
+mod spec;
+mod status;
+mod text;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+pub use container::{ContainerState, ContainerStatus, Running, Terminated};
+pub use map::Map;
+pub use spec::{Container, EnvVar, PodSpec, Reference, RunSpec};
+pub use status::{Attempt, Condition, SkippedTask, Status, StepState};
+pub use text::Text;
+
+use crate::Timestamp;
+
+/// The kinds that tracestamp stamps and observes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the names are Tekton's and Kubernetes' own")]
+pub enum Kind {
+    PipelineRun,
+    TaskRun,
+    CustomRun,
+    Pod,
+}
+
+impl Kind {
+    /// The traced kind of a group and kind, if it is one.
+    pub fn of(group: &str, kind: &str) -> Option<Self> {
+        match (group, kind) {
+            ("tekton.dev", "PipelineRun") => Some(Self::PipelineRun),
+            ("tekton.dev", "TaskRun") => Some(Self::TaskRun),
+            ("tekton.dev", "CustomRun") => Some(Self::CustomRun),
+            ("", "Pod") => Some(Self::Pod),
+            _ => None,
+        }
+    }
+
+    /// The kind as Kubernetes writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PipelineRun => "PipelineRun",
+            Self::TaskRun => "TaskRun",
+            Self::CustomRun => "CustomRun",
+            Self::Pod => "Pod",
+        }
+    }
+}
+
+/// An object of any of the traced kinds.
+#[derive(Debug, Deserialize)]
+pub struct Object<'a> {
+    /// Its metadata.
+    #[serde(borrow)]
+    pub metadata: Option<Metadata<'a>>,
+    /// Its spec, unread.
+    #[serde(borrow)]
+    pub spec: Option<&'a RawValue>,
+    /// Its status.
+    #[serde(borrow)]
+    pub status: Option<Status<'a>>,
+}
+
+/// The fields of `metav1.ObjectMeta` that are read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the fields are those of metav1.ObjectMeta")]
+pub struct Metadata<'a> {
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub generate_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub namespace: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub uid: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub creation_timestamp: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub deletion_timestamp: Option<Text<'a>>,
+    pub deletion_grace_period_seconds: Option<i64>,
+    pub finalizers: Option<Vec<serde::de::IgnoredAny>>,
+    #[serde(borrow)]
+    pub labels: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub annotations: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub owner_references: Option<Vec<OwnerReference<'a>>>,
+}
+
+impl<'a> Metadata<'a> {
+    /// The owner that controls the object.
+    pub fn controller(&self) -> Option<&OwnerReference<'a>> {
+        self.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))
+    }
+
+    /// Whether a finalizer holds the object.
+    pub fn held(&self) -> bool {
+        self.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty())
+    }
+
+    /// When the object was created, to the second; absent in the mutating call of a CREATE.
+    pub fn created(&self) -> Option<Timestamp> {
+        text::instant(self.creation_timestamp.as_ref())
+    }
+
+    /// When its deletion was asked for, to the second: `deletionTimestamp` is that instant plus the grace period.
+    pub fn deletion_asked(&self) -> Option<Timestamp> {
+        let at = text::instant(self.deletion_timestamp.as_ref())?;
+        Some(at.minus_seconds(self.deletion_grace_period_seconds.unwrap_or(0)))
+    }
+}
+
+/// The fields of `metav1.OwnerReference` that are read.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the fields are those of metav1.OwnerReference")]
+pub struct OwnerReference<'a> {
+    #[serde(borrow, default)]
+    pub api_version: Text<'a>,
+    #[serde(borrow, default)]
+    pub kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    #[serde(borrow, default)]
+    pub uid: Text<'a>,
+    pub controller: Option<bool>,
+}
+
+impl OwnerReference<'_> {
+    /// The traced kind the owner has, if it has one.
+    pub fn traced(&self) -> Option<Kind> {
+        Kind::of(self.api_version.split_once('/').map_or("", |(group, _)| group), &self.kind)
+    }
+}

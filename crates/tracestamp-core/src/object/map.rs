@@ -1,0 +1,110 @@
+//! Labels and annotations, read when a decision needs them.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::Text;
+use super::text::string;
+
+/// A JSON object of strings, in the order written; the values stay raw until they are asked for.
+#[derive(Debug, Default)]
+pub struct Map<'a>(Vec<(Text<'a>, &'a RawValue)>);
+
+impl<'a> Map<'a> {
+    /// Reads labels or annotations; `None` when they are no JSON object of strings. Absent ones are empty.
+    pub fn parse(raw: Option<&'a RawValue>) -> Option<Self> {
+        raw.map_or_else(|| Some(Self::default()), |raw| serde_json::from_str(raw.get()).ok())
+    }
+
+    /// The value of `key`. As in Go, the last of equal keys counts.
+    pub fn get(&self, key: &str) -> Option<Cow<'a, str>> {
+        self.0.iter().rev().find(|(found, _)| **found == *key).and_then(|(_, raw)| string(Some(raw)))
+    }
+
+    /// The value of `key`, when it is there and not empty.
+    pub fn get_filled(&self, key: &str) -> Option<Cow<'a, str>> {
+        self.get(key).filter(|value| !value.is_empty())
+    }
+
+    /// The value of `key` if it is at most `limit` bytes as written, escapes included; `Err` when it is longer. What
+    /// is longer is not even read.
+    pub fn get_bounded(&self, key: &str, limit: usize) -> Result<Option<Cow<'a, str>>, TooLong> {
+        match self.0.iter().rev().find(|(found, _)| **found == *key) {
+            Some((_, raw)) if raw.get().len() > limit + 2 => Err(TooLong),
+            Some((_, raw)) => Ok(string(Some(raw)).filter(|value| !value.is_empty())),
+            None => Ok(None),
+        }
+    }
+
+    /// The bytes of all keys and values as written: never less than what Kubernetes counts.
+    pub fn size(&self) -> usize {
+        self.0.iter().map(|(key, value)| key.len() + value.get().len()).sum()
+    }
+}
+
+/// A value longer than its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
+impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Map<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::with_capacity(16);
+                while let Some((key, value)) = access.next_entry::<Text<'de>, &'de RawValue>()? {
+                    if !value.get().starts_with('"') {
+                        return Err(serde::de::Error::custom("a value that is no string"));
+                    }
+                    entries.push((key, value));
+                }
+                Ok(Map(entries))
+            }
+        }
+
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> &RawValue {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn the_last_of_equal_keys_counts_and_escapes_are_read() {
+        let map = Map::parse(Some(raw(r#"{"a":"1","b\/c":"x\"y","a":"2"}"#))).unwrap();
+        assert_eq!(map.get("a").as_deref(), Some("2"));
+        assert_eq!(map.get("b/c").as_deref(), Some("x\"y"));
+        assert_eq!(map.get("c"), None);
+    }
+
+    #[test]
+    fn what_is_no_object_of_strings_is_refused() {
+        for bad in [r#"{"a":1}"#, r#"{"a":null}"#, "[]", "\"a\"", "7"] {
+            assert!(Map::parse(Some(raw(bad))).is_none(), "{bad}");
+        }
+        assert_eq!(Map::parse(None).unwrap().size(), 0);
+    }
+
+    #[test]
+    fn a_value_over_its_limit_is_told_from_none() {
+        let map = Map::parse(Some(raw(r#"{"a":"12345","b":""}"#))).unwrap();
+        assert_eq!(map.get_bounded("a", 4), Err(TooLong));
+        assert_eq!(map.get_bounded("a", 5).unwrap().as_deref(), Some("12345"));
+        assert_eq!(map.get_bounded("b", 5), Ok(None));
+    }
+}

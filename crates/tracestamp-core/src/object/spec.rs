@@ -1,0 +1,89 @@
+//! Specs, read when a decision needs them.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Text;
+
+/// What is read of the spec of a run.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSpec<'a> {
+    /// The Pipeline a PipelineRun refers to.
+    #[serde(borrow)]
+    pub pipeline_ref: Option<Reference<'a>>,
+    /// The Task a TaskRun refers to.
+    #[serde(borrow)]
+    pub task_ref: Option<Reference<'a>>,
+    /// The custom task a CustomRun refers to.
+    #[serde(borrow)]
+    pub custom_ref: Option<Reference<'a>>,
+}
+
+/// A reference by name.
+#[derive(Debug, Default, Deserialize)]
+pub struct Reference<'a> {
+    /// The name; absent when a resolver finds the object.
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+}
+
+/// What is read of the spec of a Pod.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodSpec<'a> {
+    /// Steps, in their order, then sidecars.
+    #[serde(borrow)]
+    pub containers: Option<Vec<Container<'a>>>,
+    /// Init containers and, with `restartPolicy: Always`, native sidecars.
+    #[serde(borrow)]
+    pub init_containers: Option<Vec<Container<'a>>>,
+    /// The node, once scheduled.
+    #[serde(borrow)]
+    pub node_name: Option<Text<'a>>,
+}
+
+impl<'a> PodSpec<'a> {
+    /// Reads a Pod's spec; `None` when it is none.
+    pub fn parse(raw: Option<&'a RawValue>) -> Option<Self> {
+        serde_json::from_str(raw?.get()).ok()
+    }
+}
+
+impl<'a> RunSpec<'a> {
+    /// Reads a run's spec; an unreadable one tells nothing.
+    pub fn parse(raw: Option<&'a RawValue>) -> Self {
+        raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    }
+}
+
+/// What is read of a container.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the fields are those of core/v1 Container")]
+pub struct Container<'a> {
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    #[serde(borrow)]
+    pub image: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub env: Option<Vec<EnvVar<'a>>>,
+    pub env_from: Option<Vec<serde::de::IgnoredAny>>,
+    #[serde(borrow)]
+    pub restart_policy: Option<Text<'a>>,
+}
+
+impl Container<'_> {
+    /// Whether an init container is a native sidecar (KEP-753).
+    pub fn restarts(&self) -> bool {
+        self.restart_policy.as_deref() == Some("Always")
+    }
+}
+
+/// The name of an environment variable; its value is never read.
+#[derive(Debug, Deserialize)]
+pub struct EnvVar<'a> {
+    /// The variable's name.
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+}

@@ -1,0 +1,203 @@
+//! The status of runs and Pods, in one view.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::container::ContainerStatus;
+use super::text::{instant, string};
+use super::Text;
+use crate::Timestamp;
+
+/// The fields of the statuses of PipelineRun, TaskRun, CustomRun and Pod that are read; none of them means two things.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the fields are those of the Go types")]
+pub struct Status<'a> {
+    #[serde(borrow)]
+    pub conditions: Option<Vec<Condition<'a>>>,
+    #[serde(borrow)]
+    start_time: Option<Text<'a>>,
+    #[serde(borrow)]
+    completion_time: Option<Text<'a>>,
+    #[serde(borrow)]
+    finally_start_time: Option<Text<'a>>,
+    #[serde(borrow)]
+    retries_status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    skipped_tasks: Option<&'a RawValue>,
+    #[serde(borrow)]
+    steps: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub phase: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub reason: Option<Text<'a>>,
+    #[serde(borrow, rename = "podIP")]
+    pub pod_ip: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub init_container_statuses: Option<Vec<ContainerStatus<'a>>>,
+    #[serde(borrow)]
+    pub container_statuses: Option<Vec<ContainerStatus<'a>>>,
+}
+
+impl<'a> Status<'a> {
+    /// The condition of type `kind`.
+    pub fn condition(&self, kind: &str) -> Option<&Condition<'a>> {
+        self.conditions.iter().flatten().find(|condition| &*condition.kind == kind)
+    }
+
+    /// The condition `Succeeded` when it is True or False: the run has ended.
+    pub fn ended(&self) -> Option<&Condition<'a>> {
+        self.condition("Succeeded").filter(|succeeded| matches!(&*succeeded.status, "True" | "False"))
+    }
+
+    /// When the condition `kind` became True, if it is.
+    pub fn since(&self, kind: &str) -> Option<Timestamp> {
+        let condition = self.condition(kind).filter(|condition| &*condition.status == "True")?;
+        instant(condition.last_transition_time.as_ref())
+    }
+
+    /// `startTime`.
+    pub fn started(&self) -> Option<Timestamp> {
+        instant(self.start_time.as_ref())
+    }
+
+    /// `completionTime`.
+    pub fn completed(&self) -> Option<Timestamp> {
+        instant(self.completion_time.as_ref())
+    }
+
+    /// `finallyStartTime`.
+    pub fn finally_started(&self) -> Option<Timestamp> {
+        instant(self.finally_start_time.as_ref())
+    }
+
+    /// The attempts that failed and were tried again, oldest first.
+    pub fn retries(&self) -> Vec<Attempt<'a>> {
+        list(self.retries_status)
+    }
+
+    /// Whether both list the same failed attempts; cheaper than reading them.
+    pub fn same_retries(&self, other: &Self) -> bool {
+        self.retries_status.map(RawValue::get) == other.retries_status.map(RawValue::get)
+    }
+
+    /// The tasks of the Pipeline that were not run.
+    pub fn skipped(&self) -> Vec<SkippedTask<'a>> {
+        list(self.skipped_tasks)
+    }
+
+    /// The steps as the TaskRun tells them.
+    pub fn steps(&self) -> Vec<StepState<'a>> {
+        list(self.steps)
+    }
+
+    /// Init containers first, then the others.
+    pub fn containers(&self) -> impl Iterator<Item = &ContainerStatus<'a>> {
+        self.init_container_statuses.iter().chain(&self.container_statuses).flatten()
+    }
+
+    /// The status of one container.
+    pub fn container(&self, name: &str) -> Option<&ContainerStatus<'a>> {
+        self.containers().find(|container| &*container.name == name)
+    }
+}
+
+fn list<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Vec<T> {
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+}
+
+/// A condition, of knative's or of core/v1's shape.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the fields are those of the Go types")]
+pub struct Condition<'a> {
+    #[serde(borrow, default, rename = "type")]
+    pub kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub status: Text<'a>,
+    #[serde(borrow)]
+    pub reason: Option<Text<'a>>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub last_transition_time: Option<Text<'a>>,
+}
+
+impl<'a> Condition<'a> {
+    /// The reason, empty when there is none.
+    pub fn reason(&self) -> &str {
+        self.reason.as_deref().unwrap_or_default()
+    }
+
+    /// The message; it may quote users' values.
+    pub fn message(&self) -> Cow<'a, str> {
+        string(self.message).unwrap_or_default()
+    }
+
+    /// When the condition last changed in any way.
+    pub fn changed(&self) -> Option<Timestamp> {
+        instant(self.last_transition_time.as_ref())
+    }
+}
+
+/// An entry of `retriesStatus`: the whole status of a failed attempt.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the fields are those of the Go types")]
+pub struct Attempt<'a> {
+    #[serde(borrow)]
+    conditions: Option<Vec<Condition<'a>>>,
+    #[serde(borrow)]
+    start_time: Option<Text<'a>>,
+    #[serde(borrow)]
+    completion_time: Option<Text<'a>>,
+    #[serde(borrow)]
+    steps: Option<&'a RawValue>,
+}
+
+impl<'a> Attempt<'a> {
+    /// The attempt's condition `Succeeded`.
+    pub fn succeeded(&self) -> Option<&Condition<'a>> {
+        self.conditions.iter().flatten().find(|condition| &*condition.kind == "Succeeded")
+    }
+
+    /// When it began.
+    pub fn started(&self) -> Option<Timestamp> {
+        instant(self.start_time.as_ref())
+    }
+
+    /// When it ended.
+    pub fn completed(&self) -> Option<Timestamp> {
+        instant(self.completion_time.as_ref())
+    }
+
+    /// The attempt's steps.
+    pub fn steps(&self) -> Vec<StepState<'a>> {
+        list(self.steps)
+    }
+}
+
+/// An entry of a PipelineRun's `skippedTasks`.
+#[derive(Debug, Deserialize)]
+#[allow(missing_docs, reason = "the fields are those of the Go types")]
+pub struct SkippedTask<'a> {
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    #[serde(borrow, default)]
+    pub reason: Text<'a>,
+}
+
+/// An entry of a TaskRun's `steps`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the fields are those of the Go types")]
+pub struct StepState<'a> {
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    #[serde(borrow)]
+    pub terminated: Option<super::Terminated<'a>>,
+    #[serde(borrow)]
+    pub termination_reason: Option<Text<'a>>,
+}

@@ -1,0 +1,51 @@
+//! Which spans the difference between two states of an object gives.
+//!
+//! Nothing is remembered: a transition is what `oldObject` does not say and `object` does, and whatever a span needs
+//! stands on the object at that moment. The same transition seen twice, by whichever replica, gives the same ids.
+
+mod container;
+mod outcome;
+mod pod;
+mod run;
+mod scribe;
+
+use crate::Timestamp;
+use crate::object::{Kind, Object};
+use crate::span::SpanRecord;
+use crate::subject::Subject;
+
+/// What was done to the object.
+#[derive(Debug)]
+pub enum Change<'a> {
+    /// It was updated, main resource or a subresource; this is what it was.
+    Update(&'a Object<'a>),
+    /// It was deleted with this `gracePeriodSeconds`; the subject is what it was.
+    Delete(Option<i64>),
+}
+
+impl<'a> Subject<'a> {
+    /// The spans that end with this change. `received` serves where the object tells no instant, and is marked.
+    pub fn observe(&self, change: &Change<'a>, received: Timestamp) -> Vec<SpanRecord<'a>> {
+        if !self.may_end(change) {
+            return Vec::new();
+        }
+        let Some(identity) = self.identity().filter(|identity| identity.context.flags.sampled()) else {
+            return Vec::new();
+        };
+        let mut scribe = scribe::Scribe::new(self, identity, received);
+        match self.kind {
+            Kind::Pod => pod::observe(&mut scribe, change),
+            Kind::PipelineRun | Kind::TaskRun | Kind::CustomRun => run::observe(&mut scribe, change),
+        }
+        scribe.into_spans()
+    }
+
+    /// A cheap look that spares most updates everything else.
+    fn may_end(&self, change: &Change<'a>) -> bool {
+        let Change::Update(old) = change else { return true };
+        match self.kind {
+            Kind::Pod => pod::may_end(old, self.object),
+            _ => run::may_end(old, self.object),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Tekton's Pods.
+
+use std::borrow::Cow;
+
+use super::Change;
+use super::container::{self, End};
+use super::outcome::Outcome;
+use super::scribe::{Draft, Extent, Scribe};
+use crate::Timestamp;
+use crate::object::{Object, PodSpec, Status};
+use crate::span::{Attribute, SpanWhat};
+
+/// `core/v1` PodScheduled, written by the binding and so in no diff of its own.
+const SCHEDULED: &str = "PodScheduled";
+/// `core/v1` PodReadyToStartContainers: the sandbox is up.
+const SANDBOX: &str = "PodReadyToStartContainers";
+
+/// What container spans of one Pod have in common.
+pub(super) struct PodView<'a> {
+    pub(super) spec: PodSpec<'a>,
+    pub(super) attempt: i64,
+    pub(super) created: Timestamp,
+    /// When the Pod's deletion was asked for.
+    pub(super) killed: Option<Timestamp>,
+}
+
+pub(super) fn may_end(old: &Object<'_>, new: &Object<'_>) -> bool {
+    let (Some(status), none) = (&new.status, Status::default()) else { return false };
+    let was = old.status.as_ref().unwrap_or(&none);
+    let phase = |status: &Status<'_>| matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
+    let newly_ended = |name: &str| was.container(name).is_none_or(|was| was.ends().next().is_none());
+    sandbox_is_up(was, status)
+        || phase(status) && !phase(was)
+        || status.containers().any(|now| {
+            now.first_end().is_some() && newly_ended(&now.name)
+                || now.terminated().is_some() && was.container(&now.name).is_none_or(|was| was.terminated().is_none())
+        })
+}
+
+fn sandbox_is_up(was: &Status<'_>, is: &Status<'_>) -> bool {
+    let up = |status: &Status<'_>| status.condition(SANDBOX).is_some_and(|condition| &*condition.status == "True");
+    up(is) && !up(was)
+}
+
+pub(super) fn observe<'a>(scribe: &mut Scribe<'_, 'a>, change: &Change<'a>) {
+    let subject = scribe.subject;
+    let (Some(created), Some(spec)) = (subject.metadata.created(), PodSpec::parse(subject.object.spec)) else { return };
+    let pod = PodView { spec, attempt: attempt(subject.name()), created, killed: subject.metadata.deletion_asked() };
+    let none = Status::default();
+    match change {
+        Change::Update(old) => {
+            let Some(status) = &subject.object.status else { return };
+            let was = old.status.as_ref();
+            if sandbox_is_up(was.unwrap_or(&none), status) {
+                preparation(scribe, &pod, status);
+            }
+            container::ended(scribe, &pod, was, status);
+            if over(&pod.spec, status) && !was.is_some_and(|was| over(&pod.spec, was)) {
+                ended_pod(scribe, &pod, status);
+            }
+        }
+        // The first DELETE, with the Pod's grace period, is only a request.
+        Change::Delete(Some(0)) => match &subject.object.status {
+            Some(status) => deleted_pod(scribe, &pod, status),
+            None => write_pod(scribe, &pod, None, killed(scribe, &pod), Outcome::DELETED),
+        },
+        Change::Delete(_) => {}
+    }
+}
+
+/// Every regular container and native sidecar is terminated; or the Pod's phase is final and none runs any more, some
+/// never having started. Not the phase alone: that comes a second later.
+fn over(spec: &PodSpec<'_>, status: &Status<'_>) -> bool {
+    let regular = spec.containers.iter().flatten();
+    let native = spec.init_containers.iter().flatten().filter(|container| container.restarts());
+    let mut all = regular.chain(native).peekable();
+    let final_phase = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
+    let runs = status.containers().any(|container| container.running().is_some());
+    let terminated = |name: &str| status.container(name).is_some_and(|container| container.terminated().is_some());
+    all.peek().is_some() && (all.all(|container| terminated(&container.name)) || final_phase && !runs)
+}
+
+/// The end where the containers tell none: when the deletion was asked for, else now.
+pub(super) fn killed(scribe: &Scribe<'_, '_>, pod: &PodView<'_>) -> End {
+    pod.killed.map_or(End { at: scribe.received, received: true }, |at| End { at, received: false })
+}
+
+fn ended_pod<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: &'a Status<'a>) {
+    let ends = || status.containers().flat_map(crate::object::ContainerStatus::ends);
+    let unknown = ends().any(|end| end.finished().is_none());
+    let last = ends().filter_map(crate::object::Terminated::finished).max();
+    let end = match last {
+        Some(last) if !(unknown && pod.killed.is_some()) => End { at: last, received: false },
+        _ => killed(scribe, pod),
+    };
+    // Only steps decide: the kubelet calls a Pod Failed as well when nothing but a sidecar was stopped after them, and
+    // what an init container or the node did is told by their own spans and the TaskRun's.
+    let failed = container::failed_step(status);
+    let outcome = failed.map_or(Outcome::SUCCESS, |reason| Outcome::failed("failure", reason, String::new()));
+    write_pod(scribe, pod, Some(status), end, outcome);
+}
+
+fn deleted_pod<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: &'a Status<'a>) {
+    let end = killed(scribe, pod);
+    if never_ready(status) {
+        let scheduled = status.since(SCHEDULED);
+        scheduled.into_iter().for_each(|at| preparation_part(scribe, pod, SpanWhat::Schedule, pod.created, at));
+    }
+    container::deleted(scribe, pod, status, end);
+    if !over(&pod.spec, status) {
+        write_pod(scribe, pod, Some(status), end, Outcome::DELETED);
+    }
+}
+
+/// The condition goes back to False at the Pod's end, so what a sandbox leaves behind is asked as well.
+fn never_ready(status: &Status<'_>) -> bool {
+    let started = |container: &crate::object::ContainerStatus<'_>| {
+        container.running().is_some() || container.ends().any(|end| end.started().is_some())
+    };
+    status.since(SANDBOX).is_none() && status.pod_ip.is_none() && !status.containers().any(started)
+}
+
+/// `schedule` and `sandbox`, both known when the sandbox is up and at no other time.
+fn preparation(scribe: &mut Scribe<'_, '_>, pod: &PodView<'_>, status: &Status<'_>) {
+    let Some(scheduled) = status.since(SCHEDULED) else { return };
+    let scheduled = scheduled.max(pod.created);
+    preparation_part(scribe, pod, SpanWhat::Schedule, pod.created, scheduled);
+    if let Some(ready) = status.since(SANDBOX) {
+        preparation_part(scribe, pod, SpanWhat::Sandbox, scheduled, ready);
+    }
+}
+
+fn preparation_part(scribe: &mut Scribe<'_, '_>, pod: &PodView<'_>, what: SpanWhat, from: Timestamp, to: Timestamp) {
+    if to <= from {
+        return;
+    }
+    let (span_id, parent) = (scribe.below(what, ""), Some(scribe.own()));
+    let attributes = vec![Attribute::new("tracestamp.attempt", pod.attempt)];
+    let (name, extent) = (Cow::Borrowed(what.as_str()), Extent::new(from, to));
+    scribe.write(Draft { what, span_id, parent, name, extent, outcome: Outcome::SUCCESS, attributes, events: Vec::new() });
+}
+
+fn write_pod<'a>(
+    scribe: &mut Scribe<'_, 'a>,
+    pod: &PodView<'a>,
+    status: Option<&'a Status<'a>>,
+    end: End,
+    outcome: Outcome,
+) {
+    let mut attributes = vec![Attribute::new("tracestamp.attempt", pod.attempt)];
+    let mut put = |key, value: Option<&str>| {
+        attributes.extend(value.map(|value| Attribute::new(key, value.to_owned())));
+    };
+    put("k8s.node.name", pod.spec.node_name.as_deref());
+    put("k8s.pod.status.phase", status.and_then(|status| status.phase.as_deref()));
+    put("k8s.pod.status.reason", status.and_then(|status| status.reason.as_deref()));
+    let extent = Extent::new(pod.created, end.at).received(end.received);
+    let (span_id, parent) = (scribe.own(), scribe.identity.parent);
+    let (what, name) = (SpanWhat::Pod, Cow::Borrowed("pod"));
+    scribe.write_own(Draft { what, span_id, parent, name, extent, outcome, attributes, events: Vec::new() });
+}
+
+/// Tekton names the Pod of a second attempt `…-pod-retry1` (`pkg/pod/pod.go`).
+fn attempt(name: &str) -> i64 {
+    let retry = name.rsplit_once("-pod-retry").and_then(|(_, n)| n.parse::<u32>().ok());
+    i64::from(retry.unwrap_or(0)) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_attempt_is_in_the_pods_name() {
+        for (name, n) in [("run-build-pod", 1), ("run-build-pod-retry1", 2), ("run-build-pod-retry12", 13), ("a-pod-retryx", 1), ("", 1)] {
+            assert_eq!(attempt(name), n, "{name}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! PipelineRun, TaskRun and CustomRun.
+
+use std::borrow::Cow;
+
+use super::Change;
+use super::outcome::{Outcome, step_reasons};
+use super::scribe::{Draft, Extent, Scribe};
+use crate::Timestamp;
+use crate::object::{Kind, Object, RunSpec, Status};
+use crate::span::{Attribute, Event, SpanWhat};
+use crate::subject::Subject;
+
+pub(super) fn may_end(old: &Object<'_>, new: &Object<'_>) -> bool {
+    ends(old, new) || released(old, new) || !matches!((&old.status, &new.status), (Some(a), Some(b)) if a.same_retries(b))
+}
+
+/// The one transition of a run from open to ended (exactly one per run: recordings-findings, section 2).
+fn ends(old: &Object<'_>, new: &Object<'_>) -> bool {
+    let ended = |object: &Object<'_>| object.status.as_ref().is_some_and(|status| status.ended().is_some());
+    ended(new) && !ended(old)
+}
+
+/// The last finalizer of a deleted object goes: the API server removes it with this update, no DELETE follows.
+fn released(old: &Object<'_>, new: &Object<'_>) -> bool {
+    let (Some(old), Some(new)) = (&old.metadata, &new.metadata) else { return false };
+    new.deletion_timestamp.is_some() && old.held() && !new.held()
+}
+
+pub(super) fn observe<'a>(scribe: &mut Scribe<'_, 'a>, change: &Change<'a>) {
+    let object = scribe.subject.object;
+    let ended = object.status.as_ref().and_then(Status::ended);
+    match change {
+        Change::Update(old) => {
+            attempts(scribe, old);
+            if ends(old, object) {
+                ended_run(scribe);
+            } else if ended.is_none() && released(old, object) {
+                deleted_run(scribe);
+            }
+        }
+        Change::Delete(_) if ended.is_none() && !scribe.subject.metadata.held() => deleted_run(scribe),
+        Change::Delete(_) => {}
+    }
+}
+
+fn ended_run(scribe: &mut Scribe<'_, '_>) {
+    let Some(status) = &scribe.subject.object.status else { return };
+    let Some(succeeded) = status.ended() else { return };
+    let Some(created) = scribe.subject.metadata.created() else { return };
+    let outcome = Outcome::of(succeeded, || step_reasons(&status.steps()));
+    // Controllers of custom tasks may leave completionTime out; the condition changed with this very transition.
+    let told = status.completed().or_else(|| succeeded.changed());
+    let extent = Extent::new(created, told.unwrap_or(scribe.received)).received(told.is_none());
+    write_run(scribe, status, extent, &outcome);
+}
+
+fn deleted_run(scribe: &mut Scribe<'_, '_>) {
+    let Some(created) = scribe.subject.metadata.created() else { return };
+    let none = Status::default();
+    let status = scribe.subject.object.status.as_ref();
+    let extent = Extent::new(created, scribe.received).received(true);
+    match status {
+        Some(status) => write_run(scribe, status, extent, &Outcome::DELETED),
+        None => write_run_alone(scribe, &none, extent, &Outcome::DELETED),
+    }
+}
+
+/// The run's own span and those that end with it.
+fn write_run<'a>(scribe: &mut Scribe<'_, 'a>, status: &'a Status<'a>, extent: Extent, outcome: &Outcome) {
+    let past = status.retries();
+    pending(scribe, status, past.first().and_then(crate::object::Attempt::started), extent, outcome);
+    let finally = status.finally_started().filter(|_| scribe.subject.kind == Kind::PipelineRun && !extent.received);
+    if let Some(began) = finally {
+        part(scribe, SpanWhat::Finally, Extent::new(began, extent.end).within(extent), Outcome::SUCCESS);
+    }
+    if let (false, Some(began)) = (past.is_empty(), status.started()) {
+        let extent = Extent::new(began, extent.end).received(extent.received).within(extent);
+        attempt(scribe, past.len() + 1, extent, outcome.clone());
+    }
+    let events = events(scribe.subject, status, extent, outcome);
+    own(scribe, extent, outcome, events);
+}
+
+fn write_run_alone<'a>(scribe: &mut Scribe<'_, 'a>, status: &Status<'a>, extent: Extent, outcome: &Outcome) {
+    pending(scribe, status, None, extent, outcome);
+    own(scribe, extent, outcome, Vec::new());
+}
+
+/// From creation to the first attempt's start. `startTime` moves until the end, so it is read there.
+fn pending(scribe: &mut Scribe<'_, '_>, status: &Status<'_>, first: Option<Timestamp>, run: Extent, outcome: &Outcome) {
+    match first.or_else(|| status.started()) {
+        Some(began) => part(scribe, SpanWhat::Pending, Extent::new(run.start, began.max(run.start)).within(run), Outcome::SUCCESS),
+        None if run.received => part(scribe, SpanWhat::Pending, run, outcome.clone()),
+        None => {}
+    }
+}
+
+/// A part of a run; one without length tells nothing.
+fn part(scribe: &mut Scribe<'_, '_>, what: SpanWhat, extent: Extent, outcome: Outcome) {
+    if extent.is_empty() {
+        return;
+    }
+    let (span_id, parent) = (scribe.below(what, ""), Some(scribe.own()));
+    let name = Cow::Borrowed(what.as_str());
+    scribe.write(Draft { what, span_id, parent, name, extent, outcome, attributes: Vec::new(), events: Vec::new() });
+}
+
+/// Attempts that failed and are tried again: each new entry of `retriesStatus`.
+fn attempts(scribe: &mut Scribe<'_, '_>, old: &Object<'_>) {
+    let (Kind::TaskRun, Some(new)) = (scribe.subject.kind, &scribe.subject.object.status) else { return };
+    if old.status.as_ref().is_some_and(|old| old.same_retries(new)) {
+        return;
+    }
+    let known = old.status.as_ref().map_or(0, |old| old.retries().len());
+    for (index, entry) in new.retries().iter().enumerate().skip(known) {
+        let (Some(began), Some(ended)) = (entry.started(), entry.completed()) else { continue };
+        let Some(succeeded) = entry.succeeded() else { continue };
+        let outcome = Outcome::of(succeeded, || step_reasons(&entry.steps()));
+        attempt(scribe, index + 1, Extent::new(began, ended), outcome);
+    }
+}
+
+fn attempt(scribe: &mut Scribe<'_, '_>, n: usize, extent: Extent, outcome: Outcome) {
+    let what = SpanWhat::Attempt;
+    let attributes = vec![Attribute::new("tracestamp.attempt", i64::try_from(n).unwrap_or(i64::MAX))];
+    let (span_id, parent) = (scribe.below(what, &n.to_string()), Some(scribe.own()));
+    let name = Cow::Owned(format!("attempt {n}"));
+    scribe.write(Draft { what, span_id, parent, name, extent, outcome, attributes, events: Vec::new() });
+}
+
+fn own<'a>(scribe: &mut Scribe<'_, 'a>, extent: Extent, outcome: &Outcome, events: Vec<Event<'a>>) {
+    let subject = scribe.subject;
+    let uid = subject.metadata.uid.as_deref().unwrap_or_default();
+    let kind = low_cardinality_name(subject);
+    let (what, name, mut attributes) = match subject.kind {
+        Kind::PipelineRun => {
+            let mut attributes = vec![
+                Attribute::new("cicd.pipeline.run.id", uid),
+                Attribute::new("cicd.pipeline.action.name", "RUN"),
+            ];
+            attributes.extend(kind.clone().map(|name| Attribute::new("cicd.pipeline.name", name)));
+            let name = kind.map_or(Cow::Borrowed("RUN"), |name| Cow::Owned(format!("RUN {name}")));
+            (SpanWhat::PipelineRun, name, attributes)
+        }
+        _ => {
+            let what = if subject.kind == Kind::CustomRun { SpanWhat::CustomRun } else { SpanWhat::TaskRun };
+            let mut attributes = vec![Attribute::new("cicd.pipeline.task.run.id", uid)];
+            let task = subject.labels.get_filled("tekton.dev/pipelineTask");
+            if let (None, Some(name)) = (&task, &kind) {
+                attributes.push(Attribute::new("cicd.pipeline.task.name", name.clone()));
+            }
+            (what, task.or(kind).unwrap_or(Cow::Borrowed("RUN")), attributes)
+        }
+    };
+    attributes.extend(vcs(subject));
+    let (span_id, parent) = (scribe.own(), scribe.identity.parent);
+    scribe.write_own(Draft { what, span_id, parent, name, extent, outcome: outcome.clone(), attributes, events });
+}
+
+/// What a run is a run of; never the run's own name, which is different each time.
+fn low_cardinality_name<'a>(subject: &Subject<'a>) -> Option<Cow<'a, str>> {
+    let spec = RunSpec::parse(subject.object.spec);
+    let reference = match subject.kind {
+        Kind::PipelineRun => spec.pipeline_ref,
+        Kind::TaskRun => spec.task_ref,
+        _ => spec.custom_ref,
+    };
+    let label = match subject.kind {
+        Kind::PipelineRun => "tekton.dev/pipeline",
+        _ => "tekton.dev/task",
+    };
+    // Of an embedded definition Tekton writes the run's own name there.
+    let resolved = || subject.labels.get_filled(label).filter(|name| **name != *subject.name());
+    let original = || {
+        let key = "pipelinesascode.tekton.dev/original-prname";
+        subject.labels.get_filled(key).or_else(|| subject.annotations.get_filled(key)).filter(|_| subject.kind == Kind::PipelineRun)
+    };
+    let generated = || subject.metadata.generate_name.as_deref().map(|name| Cow::Borrowed(name.trim_end_matches('-')));
+    reference
+        .and_then(|reference| reference.name)
+        .map(crate::object::Text::into_cow)
+        .or_else(resolved)
+        .or_else(original)
+        .or_else(generated)
+        .filter(|name| !name.is_empty())
+}
+
+/// Where the run's source comes from, as Pipelines-as-Code's labels tell
+/// (`openshift-pipelines/pipelines-as-code` `pkg/apis/pipelinesascode/keys/keys.go`).
+fn vcs<'a>(subject: &Subject<'a>) -> Vec<Attribute<'a>> {
+    const KEYS: [(&str, &str); 5] = [
+        ("sha", "vcs.ref.head.revision"),
+        ("url-repository", "vcs.repository.name"),
+        ("url-org", "vcs.owner.name"),
+        ("pull-request", "vcs.change.id"),
+        ("git-provider", "vcs.provider.name"),
+    ];
+    let told = KEYS.iter().filter_map(|(label, key)| {
+        let value = subject.labels.get_filled(&format!("pipelinesascode.tekton.dev/{label}"))?;
+        Some(Attribute::new(key, value))
+    });
+    told.collect()
+}
+
+/// Skipped tasks of a run; the step states that Tekton invents on cancel and timeout (TEP-0136). Neither has an instant
+/// of its own, so they stand at the run's end.
+fn events<'a>(subject: &Subject<'a>, status: &'a Status<'a>, extent: Extent, outcome: &Outcome) -> Vec<Event<'a>> {
+    match subject.kind {
+        Kind::PipelineRun => status.skipped().into_iter().map(|task| Event {
+            time: extent.end,
+            name: Cow::Borrowed("task skipped"),
+            attributes: vec![
+                Attribute::new("cicd.pipeline.task.name", task.name.into_cow()),
+                Attribute::new("cicd.pipeline.task.run.result", "skip"),
+                Attribute::new("tracestamp.reason", task.reason.into_cow()),
+            ],
+        }).collect(),
+        Kind::TaskRun if matches!(outcome.result, "cancellation" | "timeout") => {
+            let invented = |step: crate::object::StepState<'a>| {
+                let end = step.terminated?;
+                let reason = step.termination_reason.or(end.reason).unwrap_or_default();
+                matches!(&*reason, "TaskRunCancelled" | "TaskRunTimeout").then(|| Event {
+                    time: extent.end,
+                    name: Cow::Borrowed("step terminated"),
+                    attributes: vec![
+                        Attribute::new("tracestamp.step.name", step.name.into_cow()),
+                        Attribute::new("process.exit.code", end.exit_code),
+                        Attribute::new("tracestamp.reason", reason.into_cow()),
+                    ],
+                })
+            };
+            status.steps().into_iter().filter_map(invented).collect()
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,215 @@
+//! Writes span records that share an object.
+
+use std::borrow::Cow;
+
+use super::outcome::Outcome;
+use crate::Timestamp;
+use crate::context::{SpanId, Traceparent};
+use crate::identity::Identity;
+use crate::note::Note;
+use crate::object::Kind;
+use crate::span::{Attribute, Event, SpanRecord, SpanWhat, Value};
+use crate::subject::Subject;
+
+/// The most events a span carries, the limit of OpenTelemetry's SDKs.
+const EVENTS_LIMIT: usize = 128;
+/// The longest value of a label or annotation that the configuration names, in bytes.
+const VALUE_LIMIT: usize = 1024;
+
+/// Collects the spans of one change.
+pub(super) struct Scribe<'s, 'a> {
+    pub(super) subject: &'s Subject<'a>,
+    pub(super) identity: Identity<'a>,
+    pub(super) received: Timestamp,
+    spans: Vec<SpanRecord<'a>>,
+}
+
+/// From when to when, and how that is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    pub(super) start: Timestamp,
+    pub(super) end: Timestamp,
+    /// The object tells no end; it is the second in which the review was received.
+    pub(super) received: bool,
+    /// The times the object tells did not fit each other.
+    pub(super) clamped: bool,
+}
+
+impl Extent {
+    /// From `start` to `end`, or without length when that is earlier.
+    pub(super) fn new(start: Timestamp, end: Timestamp) -> Self {
+        Self { start, end: end.max(start), received: false, clamped: end < start }
+    }
+
+    /// Without length.
+    pub(super) fn at(instant: Timestamp) -> Self {
+        Self::new(instant, instant)
+    }
+
+    /// The same, marked when its end is the instant of receipt.
+    pub(super) fn received(self, received: bool) -> Self {
+        Self { received, ..self }
+    }
+
+    /// The same, cut to what lies within `outer`.
+    pub(super) fn within(self, outer: Self) -> Self {
+        let start = self.start.clamp(outer.start, outer.end);
+        let end = self.end.clamp(start, outer.end.max(start));
+        Self { start, end, clamped: self.clamped || start != self.start || end != self.end, ..self }
+    }
+
+    pub(super) fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+}
+
+/// One span, before the parts that all spans of the object share are added.
+pub(super) struct Draft<'a> {
+    pub(super) what: SpanWhat,
+    pub(super) span_id: SpanId,
+    pub(super) parent: Option<SpanId>,
+    pub(super) name: Cow<'a, str>,
+    pub(super) extent: Extent,
+    pub(super) outcome: Outcome,
+    pub(super) attributes: Vec<Attribute<'a>>,
+    pub(super) events: Vec<Event<'a>>,
+}
+
+impl<'s, 'a> Scribe<'s, 'a> {
+    pub(super) fn new(subject: &'s Subject<'a>, identity: Identity<'a>, received: Timestamp) -> Self {
+        Self { subject, identity, received: received.second(), spans: Vec::new() }
+    }
+
+    pub(super) fn into_spans(self) -> Vec<SpanRecord<'a>> {
+        self.spans
+    }
+
+    /// The object's own span id.
+    pub(super) fn own(&self) -> SpanId {
+        self.identity.context.span_id
+    }
+
+    /// The id of a span below the object's own.
+    pub(super) fn below(&self, what: SpanWhat, which: &str) -> SpanId {
+        self.identity.below(self.subject.config, what.as_str(), which)
+    }
+
+    /// Records the object's own span.
+    pub(super) fn write_own(&mut self, draft: Draft<'a>) {
+        let (links, remote) = (self.identity.links.clone(), self.identity.parent_is_remote);
+        let record = self.record(draft);
+        self.spans.push(SpanRecord { links, parent_is_remote: remote, ..record });
+    }
+
+    /// Records a span below.
+    pub(super) fn write(&mut self, draft: Draft<'a>) {
+        let record = self.record(draft);
+        self.spans.push(record);
+    }
+
+    fn record(&self, draft: Draft<'a>) -> SpanRecord<'a> {
+        let Draft { what, span_id, parent, name, extent, outcome, attributes: own, mut events } = draft;
+        if extent.clamped {
+            self.subject.note(Note::Clamped);
+        }
+        let status = outcome.status();
+        let mut attributes = self.common();
+        attributes.extend(own);
+        attributes.push(Attribute::new(result_key(what), outcome.result));
+        attributes.extend(outcome.error.map(|error| Attribute::new("error.type", error)));
+        attributes.extend(extent.received.then(|| Attribute::new("tracestamp.end", "received")));
+        attributes.extend(extent.clamped.then(|| Attribute::new("tracestamp.clamped", true)));
+        events.truncate(EVENTS_LIMIT);
+        SpanRecord {
+            what,
+            context: Traceparent { span_id, ..self.identity.context },
+            parent,
+            parent_is_remote: false,
+            tracestate: self.identity.tracestate.clone(),
+            name,
+            start: extent.start,
+            end: extent.end,
+            status,
+            resource: self.resource(),
+            attributes,
+            events,
+            links: Vec::new(),
+        }
+    }
+
+    /// Equal for all spans of a run, so only what run, task run and Pod all know.
+    fn resource(&self) -> Vec<Attribute<'a>> {
+        let subject = self.subject;
+        let mut resource = vec![
+            Attribute::new("service.name", subject.config.service_name.as_str()),
+            Attribute::new("k8s.namespace.name", subject.namespace),
+        ];
+        let run = match subject.kind {
+            Kind::PipelineRun => subject.metadata.uid.as_deref().map(Cow::Borrowed),
+            _ => subject.labels.get_filled("tekton.dev/pipelineRunUID").or_else(|| {
+                let (owner, kind) = subject.owner()?;
+                (kind == Kind::PipelineRun).then_some(Cow::Borrowed(&*owner.uid))
+            }),
+        };
+        resource.extend(run.map(|run| Attribute::new("cicd.pipeline.run.id", run)));
+        resource
+    }
+
+    /// What every span of this object says about where it belongs.
+    fn common(&self) -> Vec<Attribute<'a>> {
+        let subject = self.subject;
+        let label = |key: &str| subject.labels.get_filled(key);
+        let name = || Some(Cow::Borrowed(subject.name()));
+        let mut attributes = Vec::with_capacity(24);
+        let mut put = |key: &'static str, value: Option<Cow<'a, str>>| {
+            attributes.extend(value.filter(|value| !value.is_empty()).map(|value| Attribute::new(key, value)));
+        };
+        put("k8s.namespace.name", Some(Cow::Borrowed(subject.namespace)));
+        put("namespace", Some(Cow::Borrowed(subject.namespace)));
+        match subject.kind {
+            Kind::PipelineRun => put("pipelinerun", name()),
+            Kind::TaskRun | Kind::CustomRun => {
+                put("pipelinerun", label("tekton.dev/pipelineRun"));
+                put(if subject.kind == Kind::TaskRun { "taskrun" } else { "customrun" }, name());
+            }
+            Kind::Pod => {
+                put("pipelinerun", label("tekton.dev/pipelineRun"));
+                put("taskrun", label("tekton.dev/taskRun"));
+                put("k8s.pod.name", name());
+                put("k8s.pod.uid", subject.metadata.uid.as_deref().map(Cow::Borrowed));
+            }
+        }
+        if subject.kind != Kind::PipelineRun {
+            put("cicd.pipeline.task.name", label("tekton.dev/pipelineTask"));
+        }
+        self.configured(&mut attributes);
+        attributes
+    }
+
+    /// Labels and annotations that the operator named; no others are told.
+    fn configured(&self, attributes: &mut Vec<Attribute<'a>>) {
+        let (subject, config) = (self.subject, self.subject.config);
+        let object = match subject.kind {
+            Kind::PipelineRun => "tekton.pipelinerun",
+            Kind::TaskRun => "tekton.taskrun",
+            Kind::CustomRun => "tekton.customrun",
+            Kind::Pod => "k8s.pod",
+        };
+        let named = [("label", &config.label_attributes, &subject.labels), ("annotation", &config.annotation_attributes, &subject.annotations)];
+        for (kind, keys, values) in named {
+            attributes.extend(keys.iter().filter_map(|key| {
+                let value = values.get_bounded(key, VALUE_LIMIT).ok()??;
+                Some(Attribute { key: format!("{object}.{kind}.{key}").into(), value: Value::from(value) })
+            }));
+        }
+    }
+}
+
+/// Semantic conventions name the results of runs and task runs; below them it is our own.
+fn result_key(what: SpanWhat) -> &'static str {
+    match what {
+        SpanWhat::PipelineRun => "cicd.pipeline.result",
+        SpanWhat::TaskRun | SpanWhat::CustomRun | SpanWhat::Attempt => "cicd.pipeline.task.run.result",
+        _ => "tracestamp.result",
+    }
+}

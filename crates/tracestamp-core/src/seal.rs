@@ -1,0 +1,183 @@
+//! Span ids that prove whose they are.
+//!
+//! The id of an object's own span is a digest over what names the object at its CREATE and for ever after. Whoever
+//! observes the object computes it again: it fits, and the annotation is the object's own; it does not, and the value
+//! was inherited, copied or forged.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use crate::SealKey;
+use crate::context::{SpanId, TraceId};
+use crate::object::Kind;
+
+/// The longest part of a generateName that stays in the name (`k8s.io/apiserver` `pkg/storage/names/generate.go`).
+const GENERATE_NAME_KEPT: usize = 58;
+
+/// Makes ids by digest, keyed or not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seal<'k> {
+    key: Option<&'k SealKey>,
+}
+
+/// What an object's own span id is a digest of, beside the trace id.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sealed<'a> {
+    /// The object's namespace.
+    pub(crate) namespace: &'a str,
+    /// The object's kind.
+    pub(crate) kind: Kind,
+    /// The span above it. A child's names its owner for good and, unlike the owner's uid, is inherited with the
+    /// context, so that a grandchild can check it; and a parent that was tampered with no longer fits.
+    pub(crate) parent: Option<SpanId>,
+    /// Its generateName cut to what stays in the name, or else its name.
+    pub(crate) name: &'a str,
+    /// Tells objects apart that agree in all of the above within one trace; mostly empty.
+    pub(crate) nonce: &'a str,
+}
+
+/// A generateName cut to the part that stays in every name made from it.
+pub(crate) fn generated_prefix(generate_name: &str) -> &str {
+    generate_name.get(..GENERATE_NAME_KEPT).unwrap_or(generate_name)
+}
+
+impl<'k> Seal<'k> {
+    /// HMAC-SHA-256 with `key`, or SHA-256 without.
+    pub(crate) fn new(key: Option<&'k SealKey>) -> Self {
+        Self { key }
+    }
+
+    /// The id of an object's own span.
+    pub(crate) fn own(self, trace: TraceId, sealed: Sealed<'_>) -> SpanId {
+        let Sealed { namespace, kind, parent, name, nonce } = sealed;
+        let parent = parent.map(SpanId::bytes);
+        let parent = parent.as_ref().map_or(&[][..], |parent| parent);
+        self.span("own", trace, &[namespace.as_bytes(), kind.as_str().as_bytes(), parent, name.as_bytes(), nonce.as_bytes()])
+    }
+
+    /// The id of the span of an object that was never stamped.
+    pub(crate) fn derived(self, trace: TraceId, uid: &str) -> SpanId {
+        self.span("derived", trace, &[uid.as_bytes()])
+    }
+
+    /// The trace of relatives of which none was ever stamped, from the uid that they share.
+    pub(crate) fn derived_trace(self, uid: &str) -> TraceId {
+        let digest = self.digest("trace", &[uid.as_bytes()]);
+        TraceId::from_bytes(first(digest)).unwrap_or(TraceId::LEAST)
+    }
+
+    /// The id of a span below an object, from the id of the object's own span, what it tells of and which of them it
+    /// is.
+    pub(crate) fn below(self, trace: TraceId, own: SpanId, what: &str, which: &str) -> SpanId {
+        // The restart count: only a first termination is recorded, and at the Pod's CREATE there is none.
+        const RESTARTS: [u8; 4] = 0_u32.to_be_bytes();
+        self.span("below", trace, &[&own.bytes(), what.as_bytes(), which.as_bytes(), &RESTARTS])
+    }
+
+    fn span(self, tag: &str, trace: TraceId, parts: &[&[u8]]) -> SpanId {
+        let trace = trace.bytes();
+        let mut all: [&[u8]; 8] = [&[]; 8];
+        let used = all.iter_mut().zip([&trace[..]].into_iter().chain(parts.iter().copied()));
+        let count = used.map(|(to, part)| *to = part).count();
+        let digest = self.digest(tag, all.get(..count).unwrap_or(&all));
+        SpanId::from_bytes(first(digest)).unwrap_or(SpanId::LEAST)
+    }
+
+    fn digest(self, tag: &str, parts: &[&[u8]]) -> [u8; 32] {
+        let tag = [b"tracestamp/1/", tag.as_bytes()].concat();
+        match self.key {
+            None => {
+                let mut hash = Sha256::new();
+                length_prefixed(&tag, parts, |bytes| hash.update(bytes));
+                hash.finalize().into()
+            }
+            Some(key) => {
+                // HMAC takes a key of any length; hashing it first keeps the fallible constructor out of the way.
+                let mut mac = Hmac::<Sha256>::new(&block(key.bytes()));
+                length_prefixed(&tag, parts, |bytes| mac.update(bytes));
+                mac.finalize().into_bytes().into()
+            }
+        }
+    }
+}
+
+/// The key as one block of SHA-256, as RFC 2104 prepares it: hashed when longer, then filled up with zeros.
+fn block(key: &[u8]) -> hmac::digest::Key<Hmac<Sha256>> {
+    let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
+    let hashed = Sha256::digest(key);
+    let key = if key.len() > block.len() { &hashed[..] } else { key };
+    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    block
+}
+
+/// Every part after its length, so that no two lists of parts give the same bytes.
+fn length_prefixed(tag: &[u8], parts: &[&[u8]], mut to: impl FnMut(&[u8])) {
+    for part in [tag].iter().chain(parts) {
+        to(&(part.len() as u64).to_be_bytes());
+        to(part);
+    }
+}
+
+fn first<const N: usize>(digest: [u8; 32]) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEALED: Sealed<'_> =
+        Sealed { namespace: "ci", kind: Kind::TaskRun, parent: Some(SpanId::LEAST), name: "build", nonce: "" };
+
+    fn trace() -> TraceId {
+        TraceId::parse("4bf92f3577b34da6a3ce929d0e0e4736").unwrap()
+    }
+
+    #[test]
+    fn every_part_of_what_is_sealed_changes_the_id() {
+        let seal = Seal::new(None);
+        let own = seal.own(trace(), SEALED);
+        for other in [
+            Sealed { namespace: "prod", ..SEALED },
+            Sealed { kind: Kind::Pod, ..SEALED },
+            Sealed { parent: None, ..SEALED },
+            Sealed { name: "buil", ..SEALED },
+            Sealed { nonce: "d", ..SEALED },
+            // The boundary between two parts is part of the digest.
+            Sealed { name: "buil", nonce: "d", ..SEALED },
+        ] {
+            assert_ne!(seal.own(trace(), other), own, "{other:?}");
+        }
+        assert_ne!(seal.own(TraceId::LEAST, SEALED), own);
+        assert_eq!(seal.own(trace(), SEALED), own);
+    }
+
+    #[test]
+    fn without_the_key_the_id_cannot_be_made() {
+        let (key, other) = (SealKey::new(b"k".to_vec()).unwrap(), SealKey::new(vec![7; 100]).unwrap());
+        let ids = [None, Some(&key), Some(&other)].map(|key| Seal::new(key).own(trace(), SEALED));
+        assert_ne!(ids[0], ids[1]);
+        assert_ne!(ids[1], ids[2]);
+    }
+
+    #[test]
+    fn ids_never_change_between_releases() {
+        // A run that is under way during an upgrade would otherwise fall apart.
+        let seal = Seal::new(None);
+        assert_eq!(seal.own(trace(), SEALED).to_string(), "");
+        assert_eq!(seal.derived(trace(), "u1").to_string(), "");
+        assert_eq!(seal.derived_trace("u1").to_string(), "");
+        assert_eq!(seal.below(trace(), SpanId::LEAST, "step", "step-build").to_string(), "");
+    }
+
+    #[test]
+    fn the_keyed_digest_is_hmac_sha_256() {
+        // RFC 4231, test case 2, by the block that `digest` feeds.
+        let mut mac = Hmac::<Sha256>::new(&block(b"Jefe"));
+        mac.update(b"what do ya want for nothing?");
+        let bytes: [u8; 32] = mac.finalize().into_bytes().into();
+        assert_eq!(bytes[..4], [0x5b, 0xdc, 0xc1, 0x46]);
+    }
+}
