@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use tracestamp_core::context::TraceId;
 use tracestamp_core::object::{Kind, Object};
-use tracestamp_core::observe::Change;
+use tracestamp_core::observe::{Change, may_end};
 use tracestamp_core::span::SpanRecord;
 use tracestamp_core::stamp::Entropy;
 use tracestamp_core::{Config, Note, Subject, Timestamp};
@@ -153,7 +153,9 @@ impl Review<'_> {
             let patch = patch(&stamp, subject.metadata.annotations.is_some());
             let added: usize = stamp.annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
             let patched = patch.as_ref().map_or(0, Vec::len);
-            if subject.annotations.size() + added > ANNOTATIONS_LIMIT || self.length + patched > OBJECT_LIMIT {
+            if subject.annotations.reaches(ANNOTATIONS_LIMIT.saturating_sub(added))
+                || self.length + patched > OBJECT_LIMIT
+            {
                 Outcome::TooLarge
             } else {
                 decision.trace_id = Some(stamp.identity.context.trace_id);
@@ -185,6 +187,10 @@ impl Review<'_> {
         };
         if request.dry_run == Some(true) {
             decision.outcome = Outcome::DryRun;
+            return;
+        }
+        if !may_end(kind, object, &change) {
+            decision.outcome = Outcome::Unchanged;
             return;
         }
         let Some(subject) = Subject::new(kind, decision.namespace, object, config) else {

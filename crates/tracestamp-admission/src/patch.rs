@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use serde::{Serialize, Serializer};
 use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use tracestamp_core::stamp::{EnvEntry, EnvSource, Stamp};
 
 #[derive(Serialize)]

@@ -87,7 +87,8 @@ impl<'a> Subject<'a> {
             CarrierMode::Join | CarrierMode::Link => self.carriers(self.inherited_carrier()).next(),
         };
         if let (Some(carried), CarrierMode::Join) = (&carried, self.carrier_mode()) {
-            let parent = if owner.is_some() { parent_in(carried.context.trace_id) } else { Some(carried.context.span_id) };
+            let parent =
+                if owner.is_some() { parent_in(carried.context.trace_id) } else { Some(carried.context.span_id) };
             return Some(Lineage { trace: self.joined(carried), parent, links: Vec::new() });
         }
         let id = seal.derived_trace(&self.shared_uid()?);

@@ -23,12 +23,18 @@ pub enum Change<'a> {
     Delete(Option<i64>),
 }
 
+/// Whether a change can end anything: a cheap look that spares most updates everything else.
+pub fn may_end(kind: Kind, object: &Object<'_>, change: &Change<'_>) -> bool {
+    let Change::Update(old) = change else { return true };
+    match kind {
+        Kind::Pod => pod::may_end(old, object),
+        Kind::PipelineRun | Kind::TaskRun | Kind::CustomRun => run::may_end(old, object),
+    }
+}
+
 impl<'a> Subject<'a> {
     /// The spans that end with this change. `received` serves where the object tells no instant, and is marked.
     pub fn observe(&self, change: &Change<'a>, received: Timestamp) -> Vec<SpanRecord<'a>> {
-        if !self.may_end(change) {
-            return Vec::new();
-        }
         let Some(identity) = self.identity().filter(|identity| identity.context.flags.sampled()) else {
             return Vec::new();
         };
@@ -38,14 +44,5 @@ impl<'a> Subject<'a> {
             Kind::PipelineRun | Kind::TaskRun | Kind::CustomRun => run::observe(&mut scribe, change),
         }
         scribe.into_spans()
-    }
-
-    /// A cheap look that spares most updates everything else.
-    fn may_end(&self, change: &Change<'a>) -> bool {
-        let Change::Update(old) = change else { return true };
-        match self.kind {
-            Kind::Pod => pod::may_end(old, self.object),
-            _ => run::may_end(old, self.object),
-        }
     }
 }

@@ -11,7 +11,7 @@ use crate::context::{CARRIER_LIMIT, Carried, TraceId, Traceparent};
 use crate::identity::{Identity, Trace};
 use crate::note::Note;
 use crate::object::{Kind, PodSpec};
-use crate::span::Link;
+use crate::span::{Link, SpanWhat};
 use crate::subject::{Subject, container_key};
 use crate::{CarrierFormat, CarrierMode};
 
@@ -100,7 +100,7 @@ impl<'a> Subject<'a> {
             }
         };
         let parent_is_remote = minted.identity.parent.is_some();
-        Minted { identity: Identity { links, parent_is_remote, ..minted.identity }, ..minted }
+        Minted { identity: Identity { parent_is_remote, links, ..minted.identity }, ..minted }
     }
 
     fn identity_in(&self, trace: Trace<'a>, parent: Option<crate::context::SpanId>, nonce: &str) -> Identity<'a> {
@@ -171,7 +171,8 @@ impl<'a> Subject<'a> {
         let groups = [("initContainers", &spec.init_containers), ("containers", &spec.containers)];
         for (list, containers) in groups {
             for (index, container) in containers.iter().flatten().enumerate().filter(|(_, c)| is_dns_label(&c.name)) {
-                let what = self.container_what(list, container).as_str();
+                let init = list == "initContainers";
+                let what = SpanWhat::of_container(&container.name, init, container.restarts()).as_str();
                 let span_id = stamp.identity.below(self.config, what, &container.name);
                 let key = container_key(&container.name);
                 let value = Traceparent { span_id, ..stamp.identity.context }.to_string();
@@ -181,10 +182,6 @@ impl<'a> Subject<'a> {
                 stamp.environment.extend(self.environment(list, index, container, &stamp.identity));
             }
         }
-    }
-
-    fn container_what(&self, list: &str, container: &crate::object::Container<'_>) -> crate::span::SpanWhat {
-        crate::span::SpanWhat::of_container(&container.name, list == "initContainers", container.restarts())
     }
 }
 
@@ -212,6 +209,7 @@ impl Entropy {
 
     /// Four bytes: enough to tell runs apart, and no freedom to search for the id of another object's span.
     fn nonce(self) -> String {
-        self.0.iter().skip(16).map(|byte| format!("{byte:02x}")).collect()
+        let [.., a, b, c, d] = self.0;
+        format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
     }
 }

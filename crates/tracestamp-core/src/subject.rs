@@ -60,7 +60,8 @@ impl<'a> Subject<'a> {
 
     /// Whether the operator or the object's creator wants it untouched.
     pub fn excluded(&self) -> bool {
-        self.config.excluded_namespaces.contains(self.namespace) || self.labels.get(INJECT).as_deref() == Some("disabled")
+        self.config.excluded_namespaces.contains(self.namespace)
+            || self.labels.get(INJECT).as_deref() == Some("disabled")
     }
 
     /// The traced object that controls this one. Any other controller makes it no child: that controller has no span.
@@ -221,17 +222,15 @@ impl<'a> Subject<'a> {
     }
 
     fn carrier(&self, key: &str, format: CarrierFormat) -> Option<Carried<'static>> {
+        // Twice the limit as written: a JSON carrier is full of escaped quotes.
         let value = match self.annotations.get_bounded(key, 2 * CARRIER_LIMIT) {
-            Ok(value) => value?,
-            Err(_) => {
+            Ok(None) => return None,
+            Ok(Some(value)) if value.len() <= CARRIER_LIMIT => value,
+            _ => {
                 self.note(Note::CarrierTooLong);
                 return None;
             }
         };
-        if value.len() > CARRIER_LIMIT {
-            self.note(Note::CarrierTooLong);
-            return None;
-        }
         let carried = Carried::parse(format, &value).map(Carried::into_owned);
         let Some(carried) = carried else {
             self.note(Note::CarrierMalformed);

@@ -35,7 +35,9 @@ impl Termination {
         let Ok(entries) = serde_json::from_str::<Vec<Entry<'_>>>(&json) else { return Self::default() };
         let mut told = Self::default();
         for entry in entries.iter().filter(|entry| entry.is_internal()) {
-            let Some(value) = entry.value.and_then(|raw| serde_json::from_str::<Text<'_>>(raw.get()).ok()) else { continue };
+            let Some(value) = entry.value.and_then(|raw| serde_json::from_str::<Text<'_>>(raw.get()).ok()) else {
+                continue;
+            };
             match &*entry.key {
                 "StartedAt" => told.started = Timestamp::parse(&value),
                 "ExitCode" => told.exit_code = value.parse().ok(),
@@ -109,7 +111,9 @@ mod tests {
 
     #[test]
     fn anything_else_tells_nothing() {
-        for message in ["", "The container could not be located", "{}", "[1]", "tknz:%%", "tknz:AAAA", r#"[{"type":3}]"#] {
+        for message in
+            ["", "The container could not be located", "{}", "[1]", "tknz:%%", "tknz:AAAA", r#"[{"type":3}]"#]
+        {
             assert_eq!(Termination::parse(message), Termination::default(), "{message}");
         }
     }

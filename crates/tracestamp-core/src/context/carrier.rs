@@ -132,7 +132,14 @@ mod tests {
     #[test]
     fn each_form_gives_the_context_it_holds() {
         let binary = STANDARD.encode(
-            [&[0, 0][..], &TraceId::parse(&W3C[3..35]).unwrap().bytes(), &[1], &SpanId::parse(&W3C[36..52]).unwrap().bytes(), &[2, 1]].concat(),
+            [
+                &[0, 0][..],
+                &TraceId::parse(&W3C[3..35]).unwrap().bytes(),
+                &[1],
+                &SpanId::parse(&W3C[36..52]).unwrap().bytes(),
+                &[2, 1],
+            ]
+            .concat(),
         );
         for (format, value) in [
             (CarrierFormat::W3c, W3C.to_owned()),
@@ -150,8 +157,20 @@ mod tests {
     fn malformed_carriers_give_nothing() {
         for (format, values) in [
             (CarrierFormat::W3c, &["", "00-x", "{}"][..]),
-            (CarrierFormat::Json, &["", "{}", "[]", r#"{"traceparent":1}"#, r#"{"Traceparent":"x"}"#, "{\"traceparent\":\"00-0\"}"]),
-            (CarrierFormat::B3, &["0", "", "4bf92f3577b34da6a3ce929d0e0e4736", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-x", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1-05e3ac9a4f6e3b90-z"]),
+            (
+                CarrierFormat::Json,
+                &["", "{}", "[]", r#"{"traceparent":1}"#, r#"{"Traceparent":"x"}"#, "{\"traceparent\":\"00-0\"}"],
+            ),
+            (
+                CarrierFormat::B3,
+                &[
+                    "0",
+                    "",
+                    "4bf92f3577b34da6a3ce929d0e0e4736",
+                    "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-x",
+                    "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1-05e3ac9a4f6e3b90-z",
+                ],
+            ),
             (CarrierFormat::Binary, &["", "AAAA", "AQAA", "!!"]),
         ] {
             for value in values {

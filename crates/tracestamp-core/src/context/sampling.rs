@@ -18,7 +18,12 @@ impl Sampler {
     pub const ALWAYS: Self = Self { threshold: 0 };
 
     /// Records the share `ratio` of all traces; `None` when that is no number from 0 to 1.
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 2^56")]
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "0 to 2^56"
+    )]
     pub fn ratio(ratio: f64) -> Option<Self> {
         (0.0..=1.0).contains(&ratio).then(|| {
             let exact = ((1.0 - ratio) * RANGE as f64).round() as u64;

@@ -117,7 +117,11 @@ mod tests {
 
     #[test]
     fn a_valid_value_is_shown_as_it_was_read() {
-        for text in [VALID, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"] {
+        for text in [
+            VALID,
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
+        ] {
             assert_eq!(Traceparent::parse(text).unwrap().to_string(), text);
         }
     }
@@ -125,7 +129,10 @@ mod tests {
     #[test]
     fn a_later_version_is_read_as_far_as_it_is_known() {
         let later = "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ff-what-comes";
-        assert_eq!(Traceparent::parse(later).unwrap().to_string(), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03");
+        assert_eq!(
+            Traceparent::parse(later).unwrap().to_string(),
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03"
+        );
     }
 
     #[test]

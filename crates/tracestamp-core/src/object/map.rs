@@ -39,9 +39,17 @@ impl<'a> Map<'a> {
         }
     }
 
-    /// The bytes of all keys and values as written: never less than what Kubernetes counts.
-    pub fn size(&self) -> usize {
-        self.0.iter().map(|(key, value)| key.len() + value.get().len()).sum()
+    /// Whether keys and values are `limit` bytes or more in all, as Kubernetes counts them.
+    pub fn reaches(&self, limit: usize) -> bool {
+        // As written, escapes and quotes make it longer; only a map that might be too large is counted exactly.
+        let written: usize = self.0.iter().map(|(key, value)| key.len() + value.get().len()).sum();
+        let exact = || {
+            self.0
+                .iter()
+                .map(|(key, value)| key.len() + string(Some(value)).map_or(0, |value| value.len()))
+                .sum::<usize>()
+        };
+        written >= limit && exact() >= limit
     }
 }
 
@@ -97,7 +105,14 @@ mod tests {
         for bad in [r#"{"a":1}"#, r#"{"a":null}"#, "[]", "\"a\"", "7"] {
             assert!(Map::parse(Some(raw(bad))).is_none(), "{bad}");
         }
-        assert_eq!(Map::parse(None).unwrap().size(), 0);
+        assert!(!Map::parse(None).unwrap().reaches(1));
+    }
+
+    #[test]
+    fn the_size_is_counted_without_quotes_and_escapes() {
+        let map = Map::parse(Some(raw(r#"{"ab":"\"\""}"#))).unwrap();
+        assert!(map.reaches(4));
+        assert!(!map.reaches(5));
     }
 
     #[test]

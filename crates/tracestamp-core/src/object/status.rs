@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::Text;
 use super::container::ContainerStatus;
 use super::text::{instant, string};
-use super::Text;
 use crate::Timestamp;
 
 /// The fields of the statuses of PipelineRun, TaskRun, CustomRun and Pod that are read; none of them means two things.
@@ -24,7 +24,8 @@ pub struct Status<'a> {
     #[serde(borrow)]
     finally_start_time: Option<Text<'a>>,
     #[serde(borrow)]
-    retries_status: Option<&'a RawValue>,
+    #[serde(rename = "retriesStatus")]
+    retries: Option<&'a RawValue>,
     #[serde(borrow)]
     skipped_tasks: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -75,12 +76,12 @@ impl<'a> Status<'a> {
 
     /// The attempts that failed and were tried again, oldest first.
     pub fn retries(&self) -> Vec<Attempt<'a>> {
-        list(self.retries_status)
+        list(self.retries)
     }
 
     /// Whether both list the same failed attempts; cheaper than reading them.
     pub fn same_retries(&self, other: &Self) -> bool {
-        self.retries_status.map(RawValue::get) == other.retries_status.map(RawValue::get)
+        self.retries.map(RawValue::get) == other.retries.map(RawValue::get)
     }
 
     /// The tasks of the Pipeline that were not run.

@@ -52,11 +52,11 @@ pub(super) fn deleted<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, is: &'
     }
 }
 
-/// Why the first failed step, in the Pod's order of names, failed.
-pub(super) fn failed_step(status: &Status<'_>) -> Option<&'static str> {
+/// What the first failed step makes of its Pod; statuses are sorted by name, not by turn.
+pub(super) fn failed_step(status: &Status<'_>) -> Option<Outcome> {
     let steps = status.container_statuses.iter().flatten().filter(|container| container.name.starts_with("step-"));
     let failed = steps.filter_map(ContainerStatus::terminated).find(|end| end.exit_code != 0)?;
-    Some(container_error(failed.reason()))
+    Some(exited(failed.exit_code, failed.reason()))
 }
 
 fn write_ended<'a>(
@@ -127,23 +127,20 @@ fn step<'a>(
     };
     // The container's end is cut to the second, so a turn may begin in the second that follows it, and no later.
     let turn = told.started.filter(|turn| (started..=finished.minus_seconds(-1)).contains(turn));
-    let extent = match turn {
-        Some(turn) => {
-            attributes.push(Attribute::new("tracestamp.step.waited", turn.seconds_since(started)));
-            Extent::new(turn, finished)
+    let extent = if let Some(turn) = turn {
+        attributes.push(Attribute::new("tracestamp.step.waited", turn.seconds_since(started)));
+        Extent::new(turn, finished)
+    } else {
+        if told.started.is_some() {
+            scribe.subject.note(Note::StepTimeRefused);
         }
-        None => {
-            if told.started.is_some() {
-                scribe.subject.note(Note::StepTimeRefused);
-            }
-            let never = message.is_empty() && code != 0;
-            attributes.push(if never {
-                Attribute::new("tracestamp.step.started", false)
-            } else {
-                Attribute::new("tracestamp.start", "unknown")
-            });
-            Extent::at(finished)
-        }
+        let never = message.is_empty() && code != 0;
+        attributes.push(if never {
+            Attribute::new("tracestamp.step.started", false)
+        } else {
+            Attribute::new("tracestamp.start", "unknown")
+        });
+        Extent::at(finished)
     };
     (extent, outcome, attributes)
 }
@@ -151,9 +148,10 @@ fn step<'a>(
 fn exited(code: i64, reason: &str) -> Outcome {
     match (code, reason) {
         (0, _) => Outcome::SUCCESS,
-        (_, "OOMKilled" | "Evicted" | "NodeShutdown" | "ContainerStatusUnknown" | "StartError" | "ContainerCannotRun") => {
-            Outcome::failed("error", container_error(reason), format!("exit code {code}"))
-        }
+        (
+            _,
+            "OOMKilled" | "Evicted" | "NodeShutdown" | "ContainerStatusUnknown" | "StartError" | "ContainerCannotRun",
+        ) => Outcome::failed("error", container_error(reason), format!("exit code {code}")),
         _ => Outcome::failed("failure", container_error(reason), format!("exit code {code}")),
     }
 }
@@ -217,8 +215,21 @@ fn write<'a>(
         SpanWhat::Step => (scribe.identity.parent, name.strip_prefix("step-").unwrap_or(name)),
         _ => (Some(scribe.own()), name),
     };
-    let extent = if extent.start < pod.created { Extent { clamped: true, start: pod.created, end: extent.end.max(pod.created), ..extent } } else { extent };
-    scribe.write(Draft { what, span_id, parent, name: Cow::Borrowed(name), extent, outcome, attributes, events: Vec::new() });
+    let extent = if extent.start < pod.created {
+        Extent { clamped: true, start: pod.created, end: extent.end.max(pod.created), ..extent }
+    } else {
+        extent
+    };
+    scribe.write(Draft {
+        what,
+        span_id,
+        parent,
+        name: Cow::Borrowed(name),
+        extent,
+        outcome,
+        attributes,
+        events: Vec::new(),
+    });
 }
 
 #[cfg(test)]

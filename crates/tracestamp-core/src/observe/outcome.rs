@@ -78,17 +78,22 @@ pub(super) fn container_error(reason: &str) -> &'static str {
 
 /// An eviction or node failure, in the kubelet's words (`pkg/kubelet/eviction/helpers.go`, `pkg/kubelet/nodeshutdown`).
 fn told_by_node(message: &str) -> bool {
-    ["The node was low on resource", "Pod was terminated in response to imminent node shutdown", "The node had condition"]
-        .iter()
-        .any(|words| message.starts_with(words))
+    [
+        "The node was low on resource",
+        "Pod was terminated in response to imminent node shutdown",
+        "The node had condition",
+    ]
+    .iter()
+    .any(|words| message.starts_with(words))
 }
 
 /// The part of a failing condition's message that cannot quote users' values; empty when that is not certain.
 fn description(reason: &str, message: &str) -> String {
     let told = match reason {
         "PipelineRunTimeout" | "TaskRunTimeout" | "CustomRunTimedOut" => message.contains("failed to finish within"),
-        "TaskRunImagePullFailed" | "PullImageFailed" => true,
-        "PodEvicted" | "StepOOM" | "SidecarOOM" | "InitContainerOOM" => true,
+        "TaskRunImagePullFailed" | "PullImageFailed" | "PodEvicted" | "StepOOM" | "SidecarOOM" | "InitContainerOOM" => {
+            true
+        }
         _ => told_by_node(message),
     };
     if told { cut(message).to_owned() } else { exit_code(message).unwrap_or_default().to_owned() }
@@ -259,7 +264,11 @@ mod tests {
             ("Failed", "s3cret \"step-build\" exited with code 3", ""),
             ("InvalidParamValue", "param token has value s3cret", ""),
             ("TaskRunCancelled", "TaskRun \"x\" was cancelled. s3cret", ""),
-            ("TaskRunTimeout", "TaskRun \"x\" failed to finish within \"10s\"", "TaskRun \"x\" failed to finish within \"10s\""),
+            (
+                "TaskRunTimeout",
+                "TaskRun \"x\" failed to finish within \"10s\"",
+                "TaskRun \"x\" failed to finish within \"10s\"",
+            ),
         ] {
             assert_eq!(of(reason, message, &[]).description, told, "{message}");
         }

@@ -95,16 +95,14 @@ fn ended_pod<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: &'a Sta
     };
     // Only steps decide: the kubelet calls a Pod Failed as well when nothing but a sidecar was stopped after them, and
     // what an init container or the node did is told by their own spans and the TaskRun's.
-    let failed = container::failed_step(status);
-    let outcome = failed.map_or(Outcome::SUCCESS, |reason| Outcome::failed("failure", reason, String::new()));
-    write_pod(scribe, pod, Some(status), end, outcome);
+    write_pod(scribe, pod, Some(status), end, container::failed_step(status).unwrap_or(Outcome::SUCCESS));
 }
 
 fn deleted_pod<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: &'a Status<'a>) {
     let end = killed(scribe, pod);
     if never_ready(status) {
-        let scheduled = status.since(SCHEDULED);
-        scheduled.into_iter().for_each(|at| preparation_part(scribe, pod, SpanWhat::Schedule, pod.created, at));
+        let scheduled = status.since(SCHEDULED).unwrap_or(pod.created);
+        preparation_part(scribe, pod, SpanWhat::Schedule, pod.created, scheduled);
     }
     container::deleted(scribe, pod, status, end);
     if !over(&pod.spec, status) {
@@ -137,7 +135,16 @@ fn preparation_part(scribe: &mut Scribe<'_, '_>, pod: &PodView<'_>, what: SpanWh
     let (span_id, parent) = (scribe.below(what, ""), Some(scribe.own()));
     let attributes = vec![Attribute::new("tracestamp.attempt", pod.attempt)];
     let (name, extent) = (Cow::Borrowed(what.as_str()), Extent::new(from, to));
-    scribe.write(Draft { what, span_id, parent, name, extent, outcome: Outcome::SUCCESS, attributes, events: Vec::new() });
+    scribe.write(Draft {
+        what,
+        span_id,
+        parent,
+        name,
+        extent,
+        outcome: Outcome::SUCCESS,
+        attributes,
+        events: Vec::new(),
+    });
 }
 
 fn write_pod<'a>(
@@ -172,7 +179,13 @@ mod tests {
 
     #[test]
     fn the_attempt_is_in_the_pods_name() {
-        for (name, n) in [("run-build-pod", 1), ("run-build-pod-retry1", 2), ("run-build-pod-retry12", 13), ("a-pod-retryx", 1), ("", 1)] {
+        for (name, n) in [
+            ("run-build-pod", 1),
+            ("run-build-pod-retry1", 2),
+            ("run-build-pod-retry12", 13),
+            ("a-pod-retryx", 1),
+            ("", 1),
+        ] {
             assert_eq!(attempt(name), n, "{name}");
         }
     }

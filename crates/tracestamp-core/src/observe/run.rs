@@ -11,7 +11,9 @@ use crate::span::{Attribute, Event, SpanWhat};
 use crate::subject::Subject;
 
 pub(super) fn may_end(old: &Object<'_>, new: &Object<'_>) -> bool {
-    ends(old, new) || released(old, new) || !matches!((&old.status, &new.status), (Some(a), Some(b)) if a.same_retries(b))
+    ends(old, new)
+        || released(old, new)
+        || !matches!((&old.status, &new.status), (Some(a), Some(b)) if a.same_retries(b))
 }
 
 /// The one transition of a run from open to ended (exactly one per run: recordings-findings, section 2).
@@ -89,7 +91,9 @@ fn write_run_alone<'a>(scribe: &mut Scribe<'_, 'a>, status: &Status<'a>, extent:
 /// From creation to the first attempt's start. `startTime` moves until the end, so it is read there.
 fn pending(scribe: &mut Scribe<'_, '_>, status: &Status<'_>, first: Option<Timestamp>, run: Extent, outcome: &Outcome) {
     match first.or_else(|| status.started()) {
-        Some(began) => part(scribe, SpanWhat::Pending, Extent::new(run.start, began.max(run.start)).within(run), Outcome::SUCCESS),
+        Some(began) => {
+            part(scribe, SpanWhat::Pending, Extent::new(run.start, began.max(run.start)).within(run), Outcome::SUCCESS);
+        }
         None if run.received => part(scribe, SpanWhat::Pending, run, outcome.clone()),
         None => {}
     }
@@ -130,29 +134,27 @@ fn attempt(scribe: &mut Scribe<'_, '_>, n: usize, extent: Extent, outcome: Outco
 
 fn own<'a>(scribe: &mut Scribe<'_, 'a>, extent: Extent, outcome: &Outcome, events: Vec<Event<'a>>) {
     let subject = scribe.subject;
-    let uid = subject.metadata.uid.as_deref().unwrap_or_default();
-    let kind = low_cardinality_name(subject);
-    let (what, name, mut attributes) = match subject.kind {
-        Kind::PipelineRun => {
-            let mut attributes = vec![
-                Attribute::new("cicd.pipeline.run.id", uid),
-                Attribute::new("cicd.pipeline.action.name", "RUN"),
-            ];
-            attributes.extend(kind.clone().map(|name| Attribute::new("cicd.pipeline.name", name)));
-            let name = kind.map_or(Cow::Borrowed("RUN"), |name| Cow::Owned(format!("RUN {name}")));
-            (SpanWhat::PipelineRun, name, attributes)
-        }
-        _ => {
-            let what = if subject.kind == Kind::CustomRun { SpanWhat::CustomRun } else { SpanWhat::TaskRun };
-            let mut attributes = vec![Attribute::new("cicd.pipeline.task.run.id", uid)];
-            let task = subject.labels.get_filled("tekton.dev/pipelineTask");
-            if let (None, Some(name)) = (&task, &kind) {
-                attributes.push(Attribute::new("cicd.pipeline.task.name", name.clone()));
-            }
-            (what, task.or(kind).unwrap_or(Cow::Borrowed("RUN")), attributes)
-        }
+    let uid = Cow::Borrowed(subject.metadata.uid.as_deref().unwrap_or_default());
+    let of = low_cardinality_name(subject);
+    let task = subject.labels.get_filled("tekton.dev/pipelineTask");
+    let attribute = |key, value: Option<Cow<'a, str>>| value.map(|value| Attribute::new(key, value));
+    let (what, name, attributes) = if subject.kind == Kind::PipelineRun {
+        let name = of.as_ref().map_or(Cow::Borrowed("RUN"), |of| Cow::Owned(format!("RUN {of}")));
+        let attributes = [
+            attribute("cicd.pipeline.run.id", Some(uid)),
+            attribute("cicd.pipeline.action.name", Some("RUN".into())),
+            attribute("cicd.pipeline.name", of),
+        ];
+        (SpanWhat::PipelineRun, name, attributes)
+    } else {
+        let what = if subject.kind == Kind::CustomRun { SpanWhat::CustomRun } else { SpanWhat::TaskRun };
+        // A task of a Pipeline says its name on every span already.
+        let alone = of.clone().filter(|_| task.is_none());
+        let attributes =
+            [attribute("cicd.pipeline.task.run.id", Some(uid)), attribute("cicd.pipeline.task.name", alone), None];
+        (what, task.or(of).unwrap_or(Cow::Borrowed("RUN")), attributes)
     };
-    attributes.extend(vcs(subject));
+    let attributes = attributes.into_iter().flatten().chain(vcs(subject)).collect();
     let (span_id, parent) = (scribe.own(), scribe.identity.parent);
     scribe.write_own(Draft { what, span_id, parent, name, extent, outcome: outcome.clone(), attributes, events });
 }
@@ -173,7 +175,11 @@ fn low_cardinality_name<'a>(subject: &Subject<'a>) -> Option<Cow<'a, str>> {
     let resolved = || subject.labels.get_filled(label).filter(|name| **name != *subject.name());
     let original = || {
         let key = "pipelinesascode.tekton.dev/original-prname";
-        subject.labels.get_filled(key).or_else(|| subject.annotations.get_filled(key)).filter(|_| subject.kind == Kind::PipelineRun)
+        subject
+            .labels
+            .get_filled(key)
+            .or_else(|| subject.annotations.get_filled(key))
+            .filter(|_| subject.kind == Kind::PipelineRun)
     };
     let generated = || subject.metadata.generate_name.as_deref().map(|name| Cow::Borrowed(name.trim_end_matches('-')));
     reference
@@ -206,15 +212,19 @@ fn vcs<'a>(subject: &Subject<'a>) -> Vec<Attribute<'a>> {
 /// of its own, so they stand at the run's end.
 fn events<'a>(subject: &Subject<'a>, status: &'a Status<'a>, extent: Extent, outcome: &Outcome) -> Vec<Event<'a>> {
     match subject.kind {
-        Kind::PipelineRun => status.skipped().into_iter().map(|task| Event {
-            time: extent.end,
-            name: Cow::Borrowed("task skipped"),
-            attributes: vec![
-                Attribute::new("cicd.pipeline.task.name", task.name.into_cow()),
-                Attribute::new("cicd.pipeline.task.run.result", "skip"),
-                Attribute::new("tracestamp.reason", task.reason.into_cow()),
-            ],
-        }).collect(),
+        Kind::PipelineRun => status
+            .skipped()
+            .into_iter()
+            .map(|task| Event {
+                time: extent.end,
+                name: Cow::Borrowed("task skipped"),
+                attributes: vec![
+                    Attribute::new("cicd.pipeline.task.name", task.name.into_cow()),
+                    Attribute::new("cicd.pipeline.task.run.result", "skip"),
+                    Attribute::new("tracestamp.reason", task.reason.into_cow()),
+                ],
+            })
+            .collect(),
         Kind::TaskRun if matches!(outcome.result, "cancellation" | "timeout") => {
             let invented = |step: crate::object::StepState<'a>| {
                 let end = step.terminated?;

@@ -109,7 +109,8 @@ impl<'s, 'a> Scribe<'s, 'a> {
 
     fn record(&self, draft: Draft<'a>) -> SpanRecord<'a> {
         let Draft { what, span_id, parent, name, extent, outcome, attributes: own, mut events } = draft;
-        if extent.clamped {
+        // A short step is clamped as a rule: its container's end is cut to the second before its turn.
+        if extent.clamped && what != SpanWhat::Step {
             self.subject.note(Note::Clamped);
         }
         let status = outcome.status();
@@ -195,7 +196,10 @@ impl<'s, 'a> Scribe<'s, 'a> {
             Kind::CustomRun => "tekton.customrun",
             Kind::Pod => "k8s.pod",
         };
-        let named = [("label", &config.label_attributes, &subject.labels), ("annotation", &config.annotation_attributes, &subject.annotations)];
+        let named = [
+            ("label", &config.label_attributes, &subject.labels),
+            ("annotation", &config.annotation_attributes, &subject.annotations),
+        ];
         for (kind, keys, values) in named {
             attributes.extend(keys.iter().filter_map(|key| {
                 let value = values.get_bounded(key, VALUE_LIMIT).ok()??;

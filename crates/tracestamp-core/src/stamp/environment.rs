@@ -51,10 +51,12 @@ impl Subject<'_> {
         if has_sources && self.annotations.get(ENV_FROM).as_deref() != Some("override") {
             return None;
         }
-        let defined = |name: &str| container.env.iter().flatten().any(|variable| variable.name.eq_ignore_ascii_case(name));
+        let defined =
+            |name: &str| container.env.iter().flatten().any(|variable| variable.name.eq_ignore_ascii_case(name));
         let mut entries = Vec::new();
         if !defined("TRACEPARENT") {
-            entries.push(EnvEntry { name: "TRACEPARENT", source: EnvSource::Annotation(container_key(&container.name)) });
+            entries
+                .push(EnvEntry { name: "TRACEPARENT", source: EnvSource::Annotation(container_key(&container.name)) });
             if !identity.tracestate.is_empty() && !defined("TRACESTATE") {
                 entries.push(EnvEntry { name: "TRACESTATE", source: EnvSource::Annotation(TRACESTATE.to_owned()) });
             }
