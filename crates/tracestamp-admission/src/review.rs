@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use thiserror::Error;
-use tracestamp_core::object::{Object, Text};
+use tracestamp_core::object::{Braced, Object, Text};
 
 use crate::decision::answer;
 
@@ -96,9 +96,9 @@ pub(crate) struct Request<'a> {
     pub(crate) operation: Text<'a>,
     pub(crate) dry_run: Option<bool>,
     #[serde(borrow)]
-    pub(crate) object: Option<Object<'a>>,
+    pub(crate) object: Option<Braced<Object<'a>>>,
     #[serde(borrow)]
-    pub(crate) old_object: Option<Object<'a>>,
+    pub(crate) old_object: Option<Braced<Object<'a>>>,
     pub(crate) options: Option<Options>,
 }
 
@@ -170,7 +170,7 @@ impl<'de: 'a, 'a, T: Deserialize<'a> + Default> Deserialize<'de> for Lenient<T> 
 impl<'a> Request<'a> {
     /// The object the request is about: what it is to be, or what it was when it is deleted.
     pub(crate) fn subject(&self) -> Option<&Object<'a>> {
-        self.object.as_ref().or(self.old_object.as_ref())
+        self.object.as_deref().or(self.old_object.as_deref())
     }
 
     pub(crate) fn namespace(&self) -> &str {

@@ -74,13 +74,16 @@ impl<'a> Subject<'a> {
         let parent_in = |trace: TraceId| owner.map(|(owner, _)| seal.derived(trace, &owner.uid));
         if let Some(inherited) = self.stamped() {
             let context = inherited.context;
-            let fits = owner.is_some_and(|(owner, kind)| self.fits_owner(inherited, owner, kind));
-            if !fits {
+            let owners = self.fits_owner(inherited);
+            if !owners {
                 self.note(Note::ForeignContext);
             }
-            let parent = if fits { Some(context.span_id) } else { parent_in(context.trace_id) };
-            let trace = Trace { id: context.trace_id, flags: context.flags, tracestate: self.tracestate() };
-            return Some(Lineage { trace, parent, links: Vec::new() });
+            // A context that no relative can be shown to have is as good as a creator's carrier, and no better.
+            if owners || self.carrier_mode() == CarrierMode::Join || self.fits_pipeline_run(inherited) {
+                let parent = if owners { Some(context.span_id) } else { parent_in(context.trace_id) };
+                let trace = Trace { id: context.trace_id, flags: context.flags, tracestate: self.tracestate() };
+                return Some(Lineage { trace, parent, links: Vec::new() });
+            }
         }
         let carried = match self.carrier_mode() {
             CarrierMode::Ignore => None,

@@ -4,6 +4,7 @@
 //! pass; what only a transition needs (labels, annotations, spec, messages) stays raw JSON until it is asked for.
 //! Unknown fields are skipped without being stored, and nothing is ever written back from a view.
 
+mod braced;
 mod container;
 mod map;
 mod spec;
@@ -13,6 +14,7 @@ mod text;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+pub use braced::Braced;
 pub use container::{ContainerState, ContainerStatus, Running, Terminated};
 pub use map::Map;
 pub use spec::{Container, EnvVar, PodSpec, Reference, RunSpec};
@@ -59,7 +61,7 @@ impl Kind {
 pub struct Object<'a> {
     /// Its metadata.
     #[serde(borrow)]
-    pub metadata: Option<Metadata<'a>>,
+    pub metadata: Option<Braced<Metadata<'a>>>,
     /// Its spec, unread.
     #[serde(borrow)]
     pub spec: Option<&'a RawValue>,

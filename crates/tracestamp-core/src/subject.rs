@@ -1,15 +1,15 @@
 //! The object a review is about, with what its identity is made of read out.
 
-use std::borrow::Cow;
+mod annotations;
+
 use std::cell::RefCell;
 
-use crate::annotation::{CONTAINER_SUFFIX, INJECT, LINKS, LINKS_LIMIT, NONCE, PARENT, TRACEPARENT};
-use crate::context::{CARRIER_LIMIT, Carried, SpanId, Traceparent};
+use crate::Config;
+use crate::annotation::{CONTAINER_SUFFIX, INJECT};
+use crate::context::{SpanId, Traceparent};
 use crate::note::Note;
 use crate::object::{Kind, Map, Metadata, Object, OwnerReference};
 use crate::seal::{Seal, Sealed, generated_prefix};
-use crate::span::Link;
-use crate::{CarrierFormat, CarrierMode, Config};
 
 /// One object and the configuration it is judged by.
 pub struct Subject<'a> {
@@ -38,9 +38,6 @@ pub(crate) struct Stamped {
 
 /// The random characters after a generateName (`k8s.io/apiserver` `pkg/storage/names/generate.go`).
 const GENERATED_SUFFIX: usize = 5;
-
-/// A length that any traceparent of a known or coming version fits in.
-const TRACEPARENT_LIMIT: usize = 128;
 
 impl<'a> Subject<'a> {
     /// `None` when the object has no metadata, or labels or annotations that are no strings.
@@ -118,17 +115,6 @@ impl<'a> Subject<'a> {
         }
     }
 
-    pub(crate) fn nonce(&self) -> Cow<'a, str> {
-        self.annotations.get_bounded(NONCE, 16).ok().flatten().unwrap_or_default()
-    }
-
-    /// The tracestamp context on the object, whoever's it is.
-    pub(crate) fn stamped(&self) -> Option<Stamped> {
-        let context = self.traceparent(TRACEPARENT)?;
-        let parent = self.traceparent(PARENT).filter(|parent| parent.trace_id == context.trace_id);
-        Some(Stamped { context, parent: parent.map(|parent| parent.span_id) })
-    }
-
     /// Whether `stamped` is this object's own.
     pub(crate) fn fits(&self, stamped: Stamped) -> bool {
         let Stamped { context, parent } = stamped;
@@ -136,117 +122,29 @@ impl<'a> Subject<'a> {
     }
 
     /// Whether `stamped` is the own context of this object's owner, which the object inherited.
-    ///
-    /// Of the owner only its name is known here: a generated one is its generateName and five characters, so both
+    pub(crate) fn fits_owner(&self, stamped: Stamped) -> bool {
+        self.owner().is_some_and(|(owner, kind)| self.fits_relative(stamped, kind, &owner.name))
+    }
+
+    /// Whether `stamped` is that of the PipelineRun above this Pod: its TaskRun's stamp was missed.
+    pub(crate) fn fits_pipeline_run(&self, stamped: Stamped) -> bool {
+        let name = self.labels.get("tekton.dev/pipelineRun").filter(|_| self.kind == Kind::Pod);
+        name.is_some_and(|name| self.fits_relative(stamped, Kind::PipelineRun, &name))
+    }
+
+    /// Of a relative only its name is known here: a generated one is its generateName and five characters, so both
     /// readings are tried, each with and without the nonce that may have been inherited with the context.
-    pub(crate) fn fits_owner(&self, stamped: Stamped, owner: &OwnerReference<'_>, kind: Kind) -> bool {
+    fn fits_relative(&self, stamped: Stamped, kind: Kind, name: &str) -> bool {
         let Stamped { context, parent } = stamped;
         let nonce = self.nonce();
-        let nonces = ["", &*nonce];
-        let nonces = if nonce.is_empty() { nonces.get(1..) } else { nonces.get(..) }.unwrap_or_default();
-        let prefix = owner.name.len().checked_sub(GENERATED_SUFFIX).and_then(|cut| owner.name.get(..cut));
-        [Some(&*owner.name), prefix].into_iter().flatten().any(|name| {
-            nonces.iter().any(|nonce| {
+        let nonces = || ["", &*nonce].into_iter().skip(usize::from(nonce.is_empty()));
+        let prefix = name.len().checked_sub(GENERATED_SUFFIX).and_then(|cut| name.get(..cut));
+        [Some(name), prefix].into_iter().flatten().any(|name| {
+            nonces().any(|nonce| {
                 let sealed = Sealed { namespace: self.namespace, kind, parent, name, nonce };
                 self.seal().own(context.trace_id, sealed) == context.span_id
             })
         })
-    }
-
-    /// The context in one of our annotations.
-    pub(crate) fn traceparent(&self, key: &str) -> Option<Traceparent> {
-        match self.annotations.get_bounded(key, TRACEPARENT_LIMIT) {
-            Ok(None) => None,
-            Ok(Some(value)) => {
-                let parsed = Traceparent::parse(&value).ok();
-                if parsed.is_none() {
-                    self.note(Note::ContextMalformed);
-                }
-                parsed
-            }
-            Err(_) => {
-                self.note(Note::ContextMalformed);
-                None
-            }
-        }
-    }
-
-    /// `tracestate` in our annotation, when it can be passed on.
-    pub(crate) fn tracestate(&self) -> Cow<'a, str> {
-        use crate::annotation::TRACESTATE;
-        use crate::context::tracestate::{TRACESTATE_LIMIT, acceptable};
-        match self.annotations.get_bounded(TRACESTATE, TRACESTATE_LIMIT) {
-            Ok(None) => Cow::Borrowed(""),
-            Ok(Some(value)) if acceptable(&value) => value,
-            _ => {
-                self.note(Note::TracestateDropped);
-                Cow::Borrowed("")
-            }
-        }
-    }
-
-    /// The links in our annotation, the first eight.
-    pub(crate) fn links(&self) -> Vec<Link> {
-        let limit = LINKS_LIMIT * (TRACEPARENT_LIMIT + 1);
-        let Ok(value) = self.annotations.get_bounded(LINKS, limit) else {
-            self.note(Note::LinksDropped);
-            return Vec::new();
-        };
-        let value = value.unwrap_or_default();
-        let items = || value.split(',').filter(|item| !item.is_empty());
-        let links: Vec<Link> =
-            items().take(LINKS_LIMIT).filter_map(|item| Traceparent::parse(item.trim()).ok()).map(Link::from).collect();
-        if links.len() != items().count() {
-            self.note(Note::LinksDropped);
-        }
-        links
-    }
-
-    /// Whether a context stands in one of tracestamp's annotations on this object: then it is a copy, not a creator's.
-    pub(crate) fn is_ours(&self, context: Traceparent) -> bool {
-        let same = |other: Traceparent| other.trace_id == context.trace_id && other.span_id == context.span_id;
-        [TRACEPARENT, PARENT].into_iter().filter_map(|key| self.traceparent(key)).any(same)
-            || self.links().iter().any(|link| link.trace_id == context.trace_id && link.span_id == context.span_id)
-    }
-
-    /// What becomes of creators' carriers here.
-    pub(crate) fn carrier_mode(&self) -> CarrierMode {
-        self.config.carrier_mode(self.namespace)
-    }
-
-    /// The creator's carriers, in the order they count: the given one of Tekton's, then the configured keys.
-    pub(crate) fn carriers<'s>(&'s self, tekton: Option<&'s str>) -> impl Iterator<Item = Carried<'static>> {
-        let tekton = tekton.map(|key| (key, CarrierFormat::Json));
-        let configured = self.config.carriers.iter().map(|carrier| (carrier.key.as_str(), carrier.format));
-        tekton.into_iter().chain(configured).filter_map(|(key, format)| self.carrier(key, format))
-    }
-
-    fn carrier(&self, key: &str, format: CarrierFormat) -> Option<Carried<'static>> {
-        // Twice the limit as written: a JSON carrier is full of escaped quotes.
-        let value = match self.annotations.get_bounded(key, 2 * CARRIER_LIMIT) {
-            Ok(None) => return None,
-            Ok(Some(value)) if value.len() <= CARRIER_LIMIT => value,
-            _ => {
-                self.note(Note::CarrierTooLong);
-                return None;
-            }
-        };
-        let carried = Carried::parse(format, &value).map(Carried::into_owned);
-        let Some(carried) = carried else {
-            self.note(Note::CarrierMalformed);
-            return None;
-        };
-        // A bare traceparent has its tracestate beside it, under the same prefix.
-        let beside = key.strip_suffix("traceparent").filter(|_| format == CarrierFormat::W3c);
-        let tracestate = beside.map(|prefix| format!("{prefix}tracestate")).and_then(|key| self.annotations.get(&key));
-        let carried = match tracestate {
-            Some(tracestate) => carried.with_tracestate(Cow::Owned(tracestate.into_owned())),
-            None => carried,
-        };
-        if carried.tracestate_dropped {
-            self.note(Note::TracestateDropped);
-        }
-        Some(carried)
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Text;
+use super::{Braced, Text};
 
 /// What is read of the spec of a run.
 #[derive(Debug, Default, Deserialize)]
@@ -34,10 +34,10 @@ pub struct Reference<'a> {
 pub struct PodSpec<'a> {
     /// Steps, in their order, then sidecars.
     #[serde(borrow)]
-    pub containers: Option<Vec<Container<'a>>>,
+    pub containers: Option<Vec<Braced<Container<'a>>>>,
     /// Init containers and, with `restartPolicy: Always`, native sidecars.
     #[serde(borrow)]
-    pub init_containers: Option<Vec<Container<'a>>>,
+    pub init_containers: Option<Vec<Braced<Container<'a>>>>,
     /// The node, once scheduled.
     #[serde(borrow)]
     pub node_name: Option<Text<'a>>,
@@ -46,7 +46,7 @@ pub struct PodSpec<'a> {
 impl<'a> PodSpec<'a> {
     /// Reads a Pod's spec; `None` when it is none.
     pub fn parse(raw: Option<&'a RawValue>) -> Option<Self> {
-        serde_json::from_str(raw?.get()).ok()
+        serde_json::from_str::<Braced<Self>>(raw?.get()).ok().map(Braced::into_inner)
     }
 }
 

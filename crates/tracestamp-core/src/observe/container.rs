@@ -9,7 +9,7 @@ use super::scribe::{Draft, Extent, Scribe};
 use crate::Timestamp;
 use crate::context::SpanId;
 use crate::note::Note;
-use crate::object::{Container, ContainerStatus, Status, Terminated};
+use crate::object::{ContainerStatus, Status, Terminated};
 use crate::span::{Attribute, SpanWhat, Value};
 use crate::termination::Termination;
 
@@ -158,7 +158,7 @@ fn exited(code: i64, reason: &str) -> Outcome {
 
 fn what(pod: &PodView<'_>, status: &ContainerStatus<'_>) -> SpanWhat {
     let init = pod.spec.init_containers.iter().flatten().find(|container| container.name == status.name);
-    SpanWhat::of_container(&status.name, init.is_some(), init.is_some_and(Container::restarts))
+    SpanWhat::of_container(&status.name, init.is_some(), init.is_some_and(|container| container.restarts()))
 }
 
 fn ending<'a>(code: i64, reason: String) -> Vec<Attribute<'a>> {

@@ -1,0 +1,99 @@
+use serde_json::json;
+use tracestamp_admission::Endpoint;
+
+use crate::world::*;
+
+#[test]
+fn an_object_that_our_annotations_could_make_too_large_is_not_stamped() {
+    // The API server would deny it because of us: 256 KiB of annotations, 1.5 MiB of object.
+    let world = World::default();
+    let mut run = pipeline_run();
+    set(&mut run, "big", &"x".repeat(240 * 1024));
+    assert_eq!((world.create(&run).outcome, world.create(&run).patch), ("too_large", None));
+    set(&mut run, "big", &"\"".repeat(200 * 1024));
+    assert_eq!(world.create(&run).outcome, "stamped", "escapes are not counted");
+    let mut run = pipeline_run();
+    run["spec"]["description"] = json!("x".repeat(1024 * 1024));
+    assert_eq!(world.create(&run).outcome, "too_large");
+}
+
+#[test]
+fn namespaces_and_objects_that_are_excluded_are_left_alone() {
+    let world = World::with(|config| {
+        config.excluded_namespaces.insert("tracestamp".to_owned());
+    });
+    for namespace in ["kube-system", "kube-node-lease", "tracestamp"] {
+        let mut run = pipeline_run();
+        run["metadata"]["namespace"] = json!(namespace);
+        assert_eq!(world.create(&run).outcome, "excluded", "{namespace}");
+    }
+    let mut run = world.created(&pipeline_run());
+    run["metadata"]["labels"] = json!({"tracestamp.dev/inject": "disabled"});
+    assert_eq!(world.create(&run).outcome, "excluded");
+    assert_eq!(end_of(&world, &run, succeeded()).outcome, "excluded");
+}
+
+#[test]
+fn what_cannot_be_read_is_allowed_without_a_patch() {
+    let world = World::default();
+    for broken in [
+        json!({"metadata": "no"}),
+        json!({"metadata": null}),
+        json!({"metadata": {"namespace": "ci", "name": "a", "annotations": {"a": 1}}}),
+        json!({"metadata": {"namespace": "ci", "name": "a", "labels": ["a"]}}),
+        json!({"metadata": {"namespace": "ci"}}),
+    ] {
+        let mut object = json!({"apiVersion": "tekton.dev/v1", "kind": "PipelineRun"});
+        object.as_object_mut().unwrap().extend(broken.as_object().unwrap().clone());
+        let decided = world.create(&object);
+        assert_eq!((decided.outcome, decided.patch), ("unreadable", None), "{broken}");
+    }
+}
+
+#[test]
+fn a_container_with_an_invalid_name_gets_no_annotation_that_would_be_invalid_too() {
+    let world = World::default();
+    let run = world.created(&pipeline_run());
+    let mut object = pod(&world.created(&task_run(&run)));
+    object["spec"]["containers"][0]["name"] = json!("Not/A~Label");
+    let patch = world.create(&object).patch.unwrap().to_string();
+    assert!(!patch.contains("Label"), "{patch}");
+}
+
+#[test]
+fn subresources_and_other_kinds_are_not_stamped() {
+    let world = World::default();
+    let run = world.created(&pipeline_run());
+    let binding = review("CREATE", Some(&run), None, &json!({"subResource": "binding"}));
+    assert_eq!(world.decide(Endpoint::Stamp, &binding).outcome, "not_traced");
+    let mut other = run.clone();
+    other["kind"] = json!("Pipeline");
+    assert_eq!(world.create(&other).outcome, "not_traced");
+    let connect = review("CONNECT", Some(&run), None, &json!({}));
+    assert_eq!(world.decide(Endpoint::Stamp, &connect).outcome, "not_traced");
+}
+
+#[test]
+fn each_endpoint_does_its_own_part_only() {
+    let world = World::default();
+    let run = world.created(&pipeline_run());
+    let ended = with_status(&run, succeeded());
+    let update = review("UPDATE", Some(&ended), Some(&run), &json!({}));
+    let stamped = world.decide(Endpoint::Stamp, &update);
+    assert!(stamped.patch.is_none() && stamped.spans.is_empty());
+    let create = review("CREATE", Some(&pipeline_run()), None, &json!({}));
+    let observed = world.decide(Endpoint::Observe, &create);
+    assert!(observed.patch.is_none() && observed.spans.is_empty());
+}
+
+#[test]
+fn a_dry_run_gets_the_same_patch_and_no_span() {
+    let world = World::default();
+    let create = review("CREATE", Some(&pipeline_run()), None, &json!({"dryRun": true}));
+    assert!(world.decide(Endpoint::Stamp, &create).patch.is_some());
+    let run = world.created(&pipeline_run());
+    let ended = with_status(&run, succeeded());
+    let update = review("UPDATE", Some(&ended), Some(&run), &json!({"dryRun": true}));
+    let decided = world.decide(Endpoint::Observe, &update);
+    assert_eq!((decided.outcome, decided.spans.len()), ("dry_run", 0));
+}
