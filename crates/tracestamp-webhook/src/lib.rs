@@ -1,1 +1,66 @@
-//! tracestamp webhook
+//! The shell around the decision: HTTPS in, answer and span records out.
+//!
+//! ```text
+//! body ──▶ decide ──▶ spans ──▶ recorder thread ──▶ spool      (at most the append timeout is waited for)
+//!                └──▶ answer, always allowed
+//! ```
+//!
+//! **Invariant: nothing here keeps a request from being admitted.** What cannot be done in time, on a full disk or
+//! because of a fault of ours is dropped and counted, and the answer is HTTP 200, allowed, without a patch. Only what
+//! cannot be answered because its `uid` cannot be read gets a 4xx, which `failurePolicy: Ignore` admits.
+
+mod app;
+mod args;
+mod body;
+mod deadline;
+mod metrics;
+mod recorder;
+mod switch;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use tracestamp_runtime::admin::{self, Readiness};
+use tracestamp_runtime::server::{Limits, Server};
+use tracestamp_runtime::shutdown;
+
+use app::App;
+pub use args::Args;
+use args::ServeArgs;
+use metrics::Metrics;
+use recorder::Recorder;
+use switch::Switch;
+
+/// Runs the webhook until it is told to leave and has drained.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let Args { serve, tls, switch, spool, stamp, drain, log } = args;
+    let ServeArgs { address, admin_address, max_connections, max_body_bytes, poll_interval } = serve;
+    log.init()?;
+    let shutdown = shutdown::listen().context("signals cannot be awaited")?;
+    let mut registry = tracestamp_runtime::metrics::registry("webhook", env!("CARGO_PKG_VERSION"));
+    let readiness = Readiness::default();
+    let metrics = Metrics::new(&mut registry);
+
+    // Whatever can be wrong with the settings is found before a port is bound.
+    let config = stamp.into_config()?;
+    let tls = tls.load(&mut registry, readiness.check("certificate"))?;
+    let append_timeout = spool.append_timeout;
+    let (recorder, recorded) = Recorder::start(spool.open()?, append_timeout, metrics.clone())?;
+    let switch = Switch::new(switch, metrics.clone());
+
+    let limits = Limits { max_connections, ..Limits::default() };
+    let server = Server::bind(address, &tls, &limits, &mut registry)
+        .await
+        .with_context(|| format!("--address {address} cannot be bound"))?;
+    let admin =
+        admin::bind(admin_address).await.with_context(|| format!("--admin-address {admin_address} cannot be bound"))?;
+    tracing::info!(address = %server.local_addr()?, "Serving reviews.");
+
+    admin::serve(admin, registry, readiness.clone());
+    tls.reload.spawn(poll_interval);
+    switch.spawn(poll_interval);
+    let app = App::new(config, switch, recorder, metrics, max_body_bytes);
+    server.serve(Arc::new(app).router(), shutdown, drain, readiness.check("server")).await;
+    recorded.await_end().await;
+    Ok(())
+}

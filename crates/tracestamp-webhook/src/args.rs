@@ -1,0 +1,98 @@
+//! The webhook's flags, each with an environment variable.
+
+mod spool;
+mod stamp;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Parser;
+use tracestamp_runtime::drain::DrainArgs;
+use tracestamp_runtime::log::LogArgs;
+use tracestamp_runtime::tls::TlsArgs;
+use tracestamp_runtime::{parse_bytes, parse_duration};
+
+use crate::switch::SwitchArgs;
+pub(crate) use spool::SpoolArgs;
+pub(crate) use stamp::StampArgs;
+
+/// Stamps W3C trace context on Tekton's objects while the API server creates them, and records what became of them.
+///
+/// Serves /stamp for a MutatingWebhookConfiguration and /observe for a ValidatingWebhookConfiguration over HTTPS, and
+/// /live, /ready and /metrics on a plain port of their own. Every review is allowed.
+///
+/// A body that is no AdmissionReview of admission.k8s.io/v1 is answered with 400, one larger than --max-body-bytes with
+/// 413 and one that does not arrive in time with 408: none of these holds a uid that could be answered, so the
+/// registration needs failurePolicy Ignore.
+#[derive(Parser, Debug)]
+#[command(name = "tracestamp-webhook", version, args_override_self = true)]
+pub struct Args {
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
+    #[command(flatten)]
+    pub(crate) switch: SwitchArgs,
+    #[command(flatten)]
+    pub(crate) spool: SpoolArgs,
+    #[command(flatten)]
+    pub(crate) stamp: StampArgs,
+    #[command(flatten)]
+    pub(crate) drain: DrainArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+/// Ports and what clients may hold of them.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Serving")]
+pub(crate) struct ServeArgs {
+    /// Where reviews are served over HTTPS; port 0 takes a free one.
+    #[arg(long, env = "TRACESTAMP_ADDRESS", value_name = "ADDRESS:PORT", default_value = "[::]:8443")]
+    pub(crate) address: SocketAddr,
+    /// Where /live, /ready and /metrics are served over plain HTTP; port 0 takes a free one.
+    #[arg(long, env = "TRACESTAMP_ADMIN_ADDRESS", value_name = "ADDRESS:PORT", default_value = "[::]:8080")]
+    pub(crate) admin_address: SocketAddr,
+    /// Connections open at once; one more is closed at once.
+    #[arg(long, env = "TRACESTAMP_MAX_CONNECTIONS", value_name = "NUMBER", default_value = "1024", value_parser = parse_connections)]
+    pub(crate) max_connections: usize,
+    /// The largest review that is read, in bytes or with Ki, Mi, Gi. The API server accepts objects of 3 MiB and sends
+    /// two of them.
+    #[arg(long, env = "TRACESTAMP_MAX_BODY_BYTES", value_name = "BYTES", default_value = "7Mi", value_parser = parse_body_bytes)]
+    pub(crate) max_body_bytes: usize,
+    /// How often the certificate, its key and the endpoint file are looked at for changes.
+    #[arg(long, env = "TRACESTAMP_POLL_INTERVAL", value_name = "DURATION", default_value = "10s", value_parser = parse_interval)]
+    pub(crate) poll_interval: Duration,
+}
+
+fn parse_connections(text: &str) -> Result<usize, String> {
+    // Tokio's semaphore holds no more, and no process has as many descriptors.
+    text.parse()
+        .ok()
+        .filter(|number| (1..=1 << 20).contains(number))
+        .ok_or_else(|| format!("`{text}` is no number from 1 to 1048576"))
+}
+
+fn parse_body_bytes(text: &str) -> Result<usize, String> {
+    usize::try_from(parse_bytes(text)?).map_err(|error| error.to_string())
+}
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    let interval = parse_duration(text)?;
+    if interval.is_zero() { Err("nothing can be polled all the time".to_owned()) } else { Ok(interval) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_are_consistent_each_is_documented_and_has_a_variable() {
+        let command = super::Args::command();
+        command.clone().debug_assert();
+        for flag in command.get_arguments() {
+            assert!(flag.get_help().is_some(), "{} is not documented", flag.get_id());
+            assert!(flag.get_env().is_some(), "{} has no variable", flag.get_id());
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What the webhook counts.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use tracestamp_admission::Endpoint;
+use tracestamp_core::Note;
+use tracestamp_core::span::SpanWhat;
+use tracestamp_runtime::metrics::{LATENCY_BUCKETS, Registry, register};
+
+/// The webhook's metrics; clones share their values.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    reviews: Family<ReviewLabels, Counter>,
+    durations: Family<At, Histogram, fn() -> Histogram>,
+    patches: Counter,
+    spans_recorded: Family<Span, Counter>,
+    spans_dropped: Family<Reason, Counter>,
+    notes: Family<NoteLabel, Counter>,
+    bad_requests: Family<Reason, Counter>,
+    panics: Counter,
+    pub(crate) tracing_enabled: Gauge,
+}
+
+/// Labels of one review that was answered.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub(crate) struct ReviewLabels {
+    pub(crate) endpoint: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) operation: &'static str,
+    pub(crate) outcome: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct At {
+    endpoint: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Span {
+    span: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct NoteLabel {
+    note: &'static str,
+}
+
+impl Metrics {
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        let durations: Family<At, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(LATENCY_BUCKETS));
+        registry.register(
+            "review_duration_seconds",
+            "From the head of a review's request to its answer, the body's arrival included",
+            durations.clone(),
+        );
+        Self {
+            reviews: register(registry, "reviews", "Reviews answered with HTTP 200"),
+            durations,
+            patches: register(registry, "patches", "Reviews answered with a patch"),
+            spans_recorded: register(registry, "spans_recorded", "Spans written to the spool"),
+            spans_dropped: register(registry, "spans_dropped", "Spans that did not get into the spool"),
+            notes: register(registry, "notes", "Oddities met in reviews"),
+            bad_requests: register(registry, "bad_requests", "Requests answered with HTTP 4xx"),
+            panics: register(registry, "panics", "Decisions that panicked; each is a fault of tracestamp"),
+            tracing_enabled: register(registry, "tracing_enabled", "1 when an OTLP endpoint is configured, else 0"),
+        }
+    }
+
+    pub(crate) fn review(&self, labels: &ReviewLabels) {
+        self.reviews.get_or_create(labels).inc();
+    }
+
+    pub(crate) fn duration(&self, endpoint: Endpoint, duration: Duration) {
+        self.durations.get_or_create(&At { endpoint: endpoint_label(endpoint) }).observe(duration.as_secs_f64());
+    }
+
+    pub(crate) fn patch(&self) {
+        self.patches.inc();
+    }
+
+    pub(crate) fn recorded(&self, spans: &[SpanWhat]) {
+        for what in spans {
+            self.spans_recorded.get_or_create(&Span { span: what.as_str() }).inc();
+        }
+    }
+
+    pub(crate) fn dropped(&self, reason: &'static str, spans: usize) {
+        self.spans_dropped.get_or_create(&Reason { reason }).inc_by(u64::try_from(spans).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn note(&self, note: Note) {
+        self.notes.get_or_create(&NoteLabel { note: note.as_str() }).inc();
+    }
+
+    pub(crate) fn bad_request(&self, reason: &'static str) {
+        self.bad_requests.get_or_create(&Reason { reason }).inc();
+    }
+
+    pub(crate) fn panicked(&self) {
+        self.panics.inc();
+    }
+}
+
+/// The endpoint as a metric label.
+pub(crate) fn endpoint_label(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Stamp => "stamp",
+        Endpoint::Observe => "observe",
+    }
+}

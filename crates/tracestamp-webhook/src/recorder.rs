@@ -1,0 +1,171 @@
+//! Hands span records to the spool, by one thread that owns it, without ever holding up a review for long.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+use std::{io, thread};
+
+use tokio::sync::oneshot;
+use tracestamp_core::span::{SpanRecord, SpanWhat, encode};
+use tracestamp_spool::{AppendError, Writer};
+
+use crate::deadline::Deadline;
+use crate::metrics::Metrics;
+
+/// Jobs that may wait for the thread: more than the spool writes in any deadline.
+const QUEUE: usize = 1024;
+/// How long the end of the process waits for a write that is under way.
+const END: Duration = Duration::from_secs(1);
+
+/// What takes the records: the spool, or in tests something slower.
+pub(crate) trait Append: Send + 'static {
+    /// Writes all payloads or none.
+    fn append(&mut self, payloads: &[Vec<u8>]) -> Result<(), AppendError>;
+}
+
+impl Append for Writer {
+    fn append(&mut self, payloads: &[Vec<u8>]) -> Result<(), AppendError> {
+        Writer::append(self, payloads)
+    }
+}
+
+/// The reviews' side of the thread.
+pub(crate) struct Recorder {
+    jobs: SyncSender<Job>,
+    timeout: Duration,
+    metrics: Metrics,
+}
+
+/// The spans of one review, encoded.
+#[derive(Debug, Default)]
+pub(crate) struct Spans {
+    what: Vec<SpanWhat>,
+    payloads: Vec<Vec<u8>>,
+}
+
+struct Job {
+    spans: Spans,
+    claim: Claim,
+    written: oneshot::Sender<bool>,
+}
+
+/// Whether somebody has taken the fate of a job upon them: the thread by beginning to write, or the review by giving
+/// up. Whoever is first counts the spans, so each is counted once and one given up is never written.
+#[derive(Clone, Default)]
+struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+}
+
+impl Spans {
+    /// Encodes the records; those that cannot be are dropped and counted.
+    pub(crate) fn encode(records: &[SpanRecord<'_>], metrics: &Metrics) -> Self {
+        let mut spans = Self::default();
+        for record in records {
+            match encode(record, Vec::new()) {
+                Ok(payload) => {
+                    spans.what.push(record.what);
+                    spans.payloads.push(payload);
+                }
+                Err(_) => metrics.dropped("encoding", 1),
+            }
+        }
+        spans
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.payloads.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.payloads.len()
+    }
+}
+
+/// Resolves when the thread has ended.
+pub(crate) struct Recorded(oneshot::Receiver<()>);
+
+impl Recorded {
+    /// Waits for the write that is under way, if any; all recorders must be gone.
+    pub(crate) async fn await_end(self) {
+        let _ = tokio::time::timeout(END, self.0).await;
+    }
+}
+
+impl Recorder {
+    /// Starts the thread. A review waits for it at most `timeout`. Fails when there can be no more threads.
+    pub(crate) fn start(spool: impl Append, timeout: Duration, metrics: Metrics) -> io::Result<(Self, Recorded)> {
+        let (jobs, queue) = sync_channel(QUEUE);
+        let (end, ended) = oneshot::channel();
+        let counts = metrics.clone();
+        thread::Builder::new().name("recorder".to_owned()).spawn(move || {
+            write_all(&queue, spool, &counts);
+            drop(end);
+        })?;
+        Ok((Self { jobs, timeout, metrics }, Recorded(ended)))
+    }
+
+    /// Has the spans written, and says whether they are. Waits no longer than the timeout and the deadline.
+    pub(crate) async fn record(&self, spans: Spans, deadline: Deadline) -> bool {
+        let number = spans.len();
+        let claim = Claim::default();
+        let (written, outcome) = oneshot::channel();
+        if let Err(refused) = self.jobs.try_send(Job { spans, claim: claim.clone(), written }) {
+            let reason = match refused {
+                TrySendError::Full(_) => "busy",
+                TrySendError::Disconnected(_) => "gone",
+            };
+            self.metrics.dropped(reason, number);
+            return false;
+        }
+        match tokio::time::timeout(self.timeout.min(deadline.left()), outcome).await {
+            Ok(Ok(written)) => return written,
+            // The thread died with it.
+            Ok(Err(_)) => self.metrics.dropped("gone", number),
+            Err(_) if claim.take() => self.metrics.dropped("timeout", number),
+            _ => {}
+        }
+        false
+    }
+}
+
+fn write_all(queue: &Receiver<Job>, mut spool: impl Append, metrics: &Metrics) {
+    let mut failing = None;
+    while let Ok(Job { spans, claim, written }) = queue.recv() {
+        if !claim.take() {
+            continue;
+        }
+        let outcome = spool.append(&spans.payloads);
+        match &outcome {
+            Ok(()) => metrics.recorded(&spans.what),
+            Err(error) => metrics.dropped(reason(error), spans.len()),
+        }
+        // The review may have gone on by now.
+        let _ = written.send(outcome.is_ok());
+        log_change(&mut failing, outcome);
+    }
+}
+
+/// Says when the spool begins to refuse and when it takes spans again: a full one would otherwise fill the log too.
+fn log_change(failing: &mut Option<&'static str>, outcome: Result<(), AppendError>) {
+    let before = std::mem::replace(failing, outcome.as_ref().err().map(reason));
+    match outcome {
+        Err(error) if *failing != before => tracing::error!(%error, "Dropping spans: the spool does not take them."),
+        Ok(()) if before.is_some() => tracing::info!("The spool takes spans again."),
+        _ => {}
+    }
+}
+
+fn reason(error: &AppendError) -> &'static str {
+    match error {
+        AppendError::Full { .. } => "full",
+        _ => "disk",
+    }
+}

@@ -1,0 +1,13 @@
+//! The real process, called over TLS as an API server calls it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+/// Leaving: readiness, drain, exit.
+mod leaving;
+/// Reviews and their answers.
+mod reviews;
+/// Certificates that change.
+mod rotation;
+/// Flags, variables and what is wrong with them.
+mod settings;
+/// Starts the process and talks to it.
+mod webhook;
