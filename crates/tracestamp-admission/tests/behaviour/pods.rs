@@ -80,6 +80,8 @@ fn a_pod_whose_init_container_failed_ends_with_its_phase() {
     assert_eq!(decided.whats(), ["init_container", "pod"]);
     assert_eq!(decided.span("pod").times(), "11:00:00 11:00:03");
     assert_eq!(decided.span("pod").attribute("k8s.pod.status.phase").unwrap(), "Failed");
+    assert_eq!(decided.span("pod").attribute("tracestamp.result").unwrap(), "error");
+    assert!(!decided.span("pod").failed(), "the init container has a span of its own, and that is the error");
     assert!(decided.span("init_container").failed());
 }
 

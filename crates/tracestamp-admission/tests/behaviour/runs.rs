@@ -92,6 +92,7 @@ fn finally_is_a_part_of_its_own() {
     status["finallyStartTime"] = json!("2026-11-21T11:00:06Z");
     let ended = end_of(&world, &run, status);
     assert_eq!(ended.span("finally").times(), "11:00:06 11:00:09");
+    assert_eq!(ended.span("finally").attribute("tracestamp.result"), None, "what came of its tasks is theirs to tell");
     let mut status = succeeded();
     status["finallyStartTime"] = json!("2026-11-21T11:00:09Z");
     assert_eq!(end_of(&world, &run, status).whats(), ["pending", "pipeline_run"], "without length it tells nothing");

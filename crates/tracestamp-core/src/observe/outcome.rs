@@ -24,6 +24,10 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) const SUCCESS: Self = Self { result: "success", error: None, description: String::new() };
+    /// Nothing is said: a part of a run has no result of its own.
+    pub(super) const UNTOLD: Self = Self { result: "", error: None, description: String::new() };
+    /// A Pod that failed before its steps could: what failed it has a span of its own, and that is the error.
+    pub(super) const FAILED_BEFORE_STEPS: Self = Self { result: "error", error: None, description: String::new() };
     pub(super) const SKIPPED: Self = Self { result: "skip", error: None, description: String::new() };
     /// Deleted before its end.
     pub(super) const DELETED: Self =

@@ -71,13 +71,16 @@ pub(super) fn observe<'a>(scribe: &mut Scribe<'_, 'a>, change: &Change<'a>) {
 /// Every regular container and native sidecar is terminated; or the Pod's phase is final and none runs any more, some
 /// never having started. Not the phase alone: that comes a second later.
 fn over(spec: &PodSpec<'_>, status: &Status<'_>) -> bool {
-    let regular = spec.containers.iter().flatten();
-    let native = spec.init_containers.iter().flatten().filter(|container| container.restarts());
-    let mut all = regular.chain(native).peekable();
     let final_phase = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
     let runs = status.containers().any(|container| container.running().is_some());
-    let terminated = |name: &str| status.container(name).is_some_and(|container| container.terminated().is_some());
-    all.peek().is_some() && (all.all(|container| terminated(&container.name)) || final_phase && !runs)
+    let has_containers = spec.containers.as_ref().is_some_and(|containers| !containers.is_empty());
+    has_containers && (all_terminated(spec, status) || final_phase && !runs)
+}
+
+fn all_terminated(spec: &PodSpec<'_>, status: &Status<'_>) -> bool {
+    let regular = spec.containers.iter().flatten();
+    let native = spec.init_containers.iter().flatten().filter(|container| container.restarts());
+    regular.chain(native).all(|container| status.container(&container.name).is_some_and(|is| is.terminated().is_some()))
 }
 
 /// The end where the containers tell none: when the deletion was asked for, else now.
@@ -93,9 +96,13 @@ fn ended_pod<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: &'a Sta
         Some(last) if !(unknown && pod.killed.is_some()) => End { at: last, received: false },
         _ => killed(scribe, pod),
     };
-    // Only steps decide: the kubelet calls a Pod Failed as well when nothing but a sidecar was stopped after them, and
-    // what an init container or the node did is told by their own spans and the TaskRun's.
-    write_pod(scribe, pod, Some(status), end, container::failed_step(status).unwrap_or(Outcome::SUCCESS));
+    // Only steps decide: the kubelet calls a Pod Failed as well when nothing but a sidecar was stopped after them.
+    let outcome = match container::failed_step(status) {
+        Some(failed) => failed,
+        None if all_terminated(&pod.spec, status) => Outcome::SUCCESS,
+        None => Outcome::FAILED_BEFORE_STEPS,
+    };
+    write_pod(scribe, pod, Some(status), end, outcome);
 }
 
 fn deleted_pod<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: &'a Status<'a>) {
@@ -141,7 +148,7 @@ fn preparation_part(scribe: &mut Scribe<'_, '_>, pod: &PodView<'_>, what: SpanWh
         parent,
         name,
         extent,
-        outcome: Outcome::SUCCESS,
+        outcome: Outcome::UNTOLD,
         attributes,
         events: Vec::new(),
     });

@@ -73,7 +73,7 @@ fn write_run<'a>(scribe: &mut Scribe<'_, 'a>, status: &'a Status<'a>, extent: Ex
     pending(scribe, status, past.first().and_then(crate::object::Attempt::started), extent, outcome);
     let finally = status.finally_started().filter(|_| scribe.subject.kind == Kind::PipelineRun && !extent.received);
     if let Some(began) = finally {
-        part(scribe, SpanWhat::Finally, Extent::new(began, extent.end).within(extent), Outcome::SUCCESS);
+        part(scribe, SpanWhat::Finally, Extent::new(began, extent.end).within(extent), Outcome::UNTOLD);
     }
     if let (false, Some(began)) = (past.is_empty(), status.started()) {
         let extent = Extent::new(began, extent.end).received(extent.received).within(extent);
@@ -92,7 +92,7 @@ fn write_run_alone<'a>(scribe: &mut Scribe<'_, 'a>, status: &Status<'a>, extent:
 fn pending(scribe: &mut Scribe<'_, '_>, status: &Status<'_>, first: Option<Timestamp>, run: Extent, outcome: &Outcome) {
     match first.or_else(|| status.started()) {
         Some(began) => {
-            part(scribe, SpanWhat::Pending, Extent::new(run.start, began.max(run.start)).within(run), Outcome::SUCCESS);
+            part(scribe, SpanWhat::Pending, Extent::new(run.start, began.max(run.start)).within(run), Outcome::UNTOLD);
         }
         None if run.received => part(scribe, SpanWhat::Pending, run, outcome.clone()),
         None => {}

@@ -116,7 +116,8 @@ impl<'s, 'a> Scribe<'s, 'a> {
         let status = outcome.status();
         let mut attributes = self.common();
         attributes.extend(own);
-        attributes.push(Attribute::new(result_key(what), outcome.result));
+        let told = !outcome.result.is_empty();
+        attributes.extend(told.then(|| Attribute::new(result_key(what), outcome.result)));
         attributes.extend(outcome.error.map(|error| Attribute::new("error.type", error)));
         attributes.extend(extent.received.then(|| Attribute::new("tracestamp.end", "received")));
         attributes.extend(extent.clamped.then(|| Attribute::new("tracestamp.clamped", true)));

@@ -1,0 +1,96 @@
+//! What an operator can watch.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use tracestamp_runtime::metrics::{Registry, register};
+use tracestamp_spool::{Counts, Stats};
+
+/// The exporter's metrics, named `tracestamp_…`. Clones share their values.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    pub(crate) delivered: Counter,
+    pub(crate) duplicates: Counter,
+    dropped: Family<Reason, Counter>,
+    deliveries: Family<Outcome, Counter>,
+    backend_errors: Family<Code, Counter>,
+    spool_bytes: Gauge,
+    spool_oldest_age: Gauge<f64, AtomicU64>,
+    spool_damage: Family<Reason, Counter>,
+    spool_corrupt_bytes: Counter,
+    settings_errors: Counter,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Outcome {
+    result: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Code {
+    code: String,
+}
+
+impl Metrics {
+    /// Registers them.
+    pub fn new(registry: &mut Registry) -> Self {
+        Self {
+            delivered: register(registry, "spans_delivered", "Spans that the receiver took"),
+            duplicates: register(registry, "spans_duplicate", "Spans not sent because their id was sent before"),
+            dropped: register(registry, "spans_dropped", "Spans lost for good, by reason"),
+            deliveries: register(registry, "deliveries", "Attempts to deliver a request, by result"),
+            backend_errors: register(registry, "backend_errors", "Failed attempts by HTTP status or gRPC code"),
+            spool_bytes: register(registry, "spool_bytes", "Bytes in the spool that are not delivered yet"),
+            spool_oldest_age: register(
+                registry,
+                "spool_oldest_age_seconds",
+                "Upper bound of how long the oldest undelivered span has been waiting",
+            ),
+            spool_damage: register(registry, "spool_damage", "Damage found in the spool, by reason"),
+            spool_corrupt_bytes: register(registry, "spool_corrupt_bytes", "Bytes in the spool that were no record"),
+            settings_errors: register(registry, "settings_errors", "Changed files that could not be used"),
+        }
+    }
+
+    pub(crate) fn dropped(&self, reason: &'static str, spans: usize) {
+        self.dropped.get_or_create(&Reason { reason }).inc_by(spans as u64);
+    }
+
+    pub(crate) fn delivery(&self, result: &'static str) {
+        self.deliveries.get_or_create(&Outcome { result }).inc();
+    }
+
+    pub(crate) fn backend_error(&self, code: &str) {
+        self.backend_errors.get_or_create(&Code { code: code.to_owned() }).inc();
+    }
+
+    pub(crate) fn settings_error(&self) {
+        self.settings_errors.inc();
+    }
+
+    /// Shows the spool's state; `seen` is what was counted up to the last call.
+    pub(crate) fn spool(&self, stats: &Stats, seen: &Counts) {
+        self.spool_bytes.set(i64::try_from(stats.bytes).unwrap_or(i64::MAX));
+        self.spool_oldest_age.set(stats.oldest_age.as_secs_f64());
+        let now = &stats.counts;
+        for (reason, now, seen) in [
+            ("torn", now.torn, seen.torn),
+            ("quarantined", now.quarantined, seen.quarantined),
+            ("unreadable", now.unreadable, seen.unreadable),
+            ("cursor", now.cursor, seen.cursor),
+        ] {
+            if now > seen {
+                self.spool_damage.get_or_create(&Reason { reason }).inc_by(now - seen);
+            }
+        }
+        self.spool_corrupt_bytes.inc_by(now.corrupt_bytes - seen.corrupt_bytes);
+    }
+}

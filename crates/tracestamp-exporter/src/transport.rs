@@ -1,0 +1,102 @@
+//! One attempt to deliver one request, and what its outcome means (OTLP specification, "Failures").
+
+mod grpc;
+mod http;
+
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+
+use crate::settings::{InvalidSetting, Protocol, Target};
+use grpc::Grpc;
+use http::Http;
+
+/// A receiver's longest order to wait that is obeyed; a wrong clock must not stop delivery for a year.
+const MAX_WAIT: Duration = Duration::from_mins(10);
+/// How much of a receiver's message is kept, in characters.
+const MAX_MESSAGE: usize = 256;
+
+/// The connection to a receiver. It connects when it is used, and again when it was lost.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    Grpc(Grpc),
+    Http(Http),
+}
+
+/// The receiver took the request.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Accepted {
+    /// Spans it took and threw away; sending them again is forbidden.
+    pub(crate) rejected: u64,
+    /// Why, or a warning.
+    pub(crate) message: String,
+}
+
+/// The receiver did not take the request, or is not known to have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Failure {
+    /// What is to be done.
+    pub(crate) verdict: Verdict,
+    /// The HTTP status, gRPC's name of the code, or what went wrong below both; a metric label.
+    pub(crate) code: String,
+    /// For the log, cut.
+    pub(crate) message: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// Try the same again, not before this long when the receiver said so.
+    Retry(Option<Duration>),
+    /// Try smaller pieces.
+    TooLarge,
+    /// Drop it: another try would fail too.
+    Final,
+}
+
+impl Failure {
+    fn new(verdict: Verdict, code: impl Into<String>, message: &str) -> Self {
+        let verdict = match verdict {
+            Verdict::Retry(Some(wait)) => Verdict::Retry(Some(wait.min(MAX_WAIT))),
+            other => other,
+        };
+        Self { verdict, code: code.into(), message: cut(message) }
+    }
+}
+
+impl Transport {
+    /// Checks what the target says; does not connect.
+    pub(crate) fn new(target: &Target) -> Result<Self, InvalidSetting> {
+        match target.protocol {
+            Protocol::Grpc => Grpc::new(target).map(Self::Grpc),
+            Protocol::HttpProtobuf => Http::new(target).map(Self::Http),
+        }
+    }
+
+    /// Makes one attempt within the target's timeout.
+    pub(crate) async fn send(&self, request: &ExportTraceServiceRequest) -> Result<Accepted, Failure> {
+        let response = match self {
+            Self::Grpc(grpc) => grpc.send(request.clone()).await?,
+            Self::Http(http) => http.send(request).await?,
+        };
+        Ok(accepted(response))
+    }
+}
+
+fn accepted(response: ExportTraceServiceResponse) -> Accepted {
+    let partial = response.partial_success.unwrap_or_default();
+    Accepted { rejected: u64::try_from(partial.rejected_spans).unwrap_or(0), message: cut(&partial.error_message) }
+}
+
+fn cut(message: &str) -> String {
+    message.chars().take(MAX_MESSAGE).collect()
+}
+
+/// The certificates of a PEM file; none at all is a wrong file, which TLS would tell only as an unknown authority.
+fn authorities(pem: &[u8]) -> Result<Vec<reqwest::Certificate>, InvalidSetting> {
+    let invalid = |problem: &str| InvalidSetting::new("--certificate (OTEL_EXPORTER_OTLP_CERTIFICATE)", problem);
+    match reqwest::Certificate::from_pem_bundle(pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) => Err(invalid("the file holds no PEM certificate")),
+        Err(error) => Err(invalid(&error.to_string())),
+    }
+}

@@ -1,0 +1,195 @@
+//! The consuming side.
+
+mod cursor;
+mod tail;
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::segment::{self, Header};
+use cursor::Positions;
+use tail::Tail;
+
+/// Gives the records of a directory in the order of their segments, again and again until they are committed.
+///
+/// What it finds never makes it fail: only the directory itself can.
+#[derive(Debug)]
+pub struct Reader {
+    dir: PathBuf,
+    positions: Positions,
+    /// When a segment was last seen without anything waiting in it.
+    drained: HashMap<String, Instant>,
+    counts: Counts,
+}
+
+/// What was found wrong since the reader was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Segments whose last frame was never finished: their writer was killed or its disk was full.
+    pub torn: u64,
+    /// Bytes skipped because they were no frame.
+    pub corrupt_bytes: u64,
+    /// Segments of another format's version, set aside.
+    pub quarantined: u64,
+    /// Failures to open or read a segment; it is tried again.
+    pub unreadable: u64,
+    /// Cursors, or lines of one, that did not fit what was there: the records were given again.
+    pub cursor: u64,
+}
+
+impl Counts {
+    fn add(&mut self, other: Self) {
+        self.torn += other.torn;
+        self.corrupt_bytes += other.corrupt_bytes;
+        self.quarantined += other.quarantined;
+        self.unreadable += other.unreadable;
+        self.cursor += other.cursor;
+    }
+}
+
+/// The state of a spool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stats {
+    /// Bytes not committed yet, with their frames.
+    pub bytes: u64,
+    /// An upper bound of how long the oldest of them has been waiting; zero when there are none.
+    pub oldest_age: Duration,
+    /// Segments whose writer is alive and may add to them.
+    pub owned_segments: usize,
+    /// What was found wrong since the reader was opened.
+    pub counts: Counts,
+}
+
+/// Records, and how far a commit of them goes.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The payloads, oldest segment first.
+    pub records: Vec<Vec<u8>>,
+    positions: Positions,
+    finished: Vec<String>,
+    counts: Counts,
+}
+
+impl Reader {
+    /// Makes the directory when there is none, and reads the cursor.
+    pub fn open(dir: impl Into<PathBuf>) -> io::Result<Self> {
+        let dir = dir.into();
+        fs::create_dir_all(&dir)?;
+        let mut counts = Counts::default();
+        let positions = match cursor::load(&dir) {
+            cursor::Found::Intact(positions) => positions,
+            cursor::Found::Damaged => {
+                tracing::warn!("The spool's cursor is damaged, everything in the spool is read again.");
+                counts.cursor += 1;
+                Positions::new()
+            }
+        };
+        Ok(Self { dir, positions, drained: HashMap::new(), counts })
+    }
+
+    /// The records after those committed: at most `max_records`, and at most `max_bytes` of payload but for a first
+    /// record that is longer. The same again until they are committed. Blocks for reading.
+    pub fn next_batch(&mut self, max_records: usize, max_bytes: usize) -> io::Result<Batch> {
+        let listing = segment::list(&self.dir)?;
+        segment::remove_abandoned(&self.dir, &listing);
+        self.positions.retain(|name, _| listing.segments.iter().any(|found| found.name == *name));
+        self.drained.retain(|name, _| listing.segments.iter().any(|found| found.name == *name));
+        let mut batch = Batch::default();
+        for found in listing.segments {
+            if let Err(error) = self.read_segment(&found.name, &mut batch, max_records, max_bytes) {
+                // Between listing and opening it, an operator may have removed it.
+                if error.kind() != io::ErrorKind::NotFound {
+                    tracing::warn!(segment = found.name, %error, "Cannot read a segment.");
+                    self.counts.unreadable += 1;
+                }
+            }
+            if batch.records.len() >= max_records {
+                break;
+            }
+        }
+        Ok(batch)
+    }
+
+    fn read_segment(&mut self, name: &str, batch: &mut Batch, max_records: usize, max_bytes: usize) -> io::Result<()> {
+        let committed = self.positions.get(name).copied().unwrap_or(0);
+        let mut tail = Tail::open(&self.dir.join(name), committed)?;
+        if tail.position > tail.len {
+            tracing::warn!(segment = name, "The cursor lies behind a segment's end, the segment is read again.");
+            batch.counts.cursor += 1;
+            tail.position = 0;
+        }
+        if tail.position == 0 {
+            match tail.header()? {
+                Header::OtherVersion(_) if tail.owned => return Ok(()),
+                Header::OtherVersion(version) => {
+                    tracing::warn!(segment = name, version, "A segment of another version is set aside.");
+                    segment::quarantine(&self.dir, name)?;
+                    self.counts.quarantined += 1;
+                    return Ok(());
+                }
+                Header::Known | Header::Cut => {}
+                Header::Damaged => batch.counts.corrupt_bytes += segment::HEADER_LEN,
+            }
+        }
+        let room = max_bytes.saturating_sub(batch.records.iter().map(Vec::len).sum());
+        tail.read(batch, max_records, room)?;
+        if tail.position != committed {
+            batch.positions.insert(name.to_owned(), tail.position);
+        }
+        if tail.is_finished() {
+            batch.finished.push(name.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Takes the batch's records off the spool, durably; segments that are used up and have no writer are unlinked.
+    ///
+    /// After an error the same records may be given again.
+    pub fn commit(&mut self, batch: Batch) -> io::Result<()> {
+        if !batch.positions.is_empty() {
+            let mut positions = self.positions.clone();
+            positions.extend(batch.positions);
+            if let Err(error) = cursor::store(&self.dir, &positions) {
+                // Unlinking what was consumed needs no room and makes some; otherwise a full disk would stay full.
+                if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+                    self.unlink(&batch.finished)?;
+                }
+                return Err(error);
+            }
+            self.positions = positions;
+            self.counts.add(batch.counts);
+        }
+        self.unlink(&batch.finished)
+    }
+
+    fn unlink(&self, finished: &[String]) -> io::Result<()> {
+        finished.iter().try_for_each(|name| match fs::remove_file(self.dir.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
+    }
+
+    /// The state of the spool now.
+    pub fn stats(&mut self) -> io::Result<Stats> {
+        let mut stats = Stats { counts: self.counts, ..Stats::default() };
+        for found in segment::list(&self.dir)?.segments {
+            let Ok(file) = File::open(self.dir.join(&found.name)) else { continue };
+            stats.owned_segments += usize::from(segment::is_owned(&file));
+            let consumed = self.positions.get(&found.name).copied().unwrap_or(0).max(segment::HEADER_LEN);
+            let waiting = found.len.saturating_sub(consumed);
+            if waiting == 0 {
+                self.drained.insert(found.name, Instant::now());
+                continue;
+            }
+            stats.bytes += waiting;
+            let since_created = segment::created(&found.name).and_then(|at| at.elapsed().ok()).unwrap_or_default();
+            // A segment may be hours older than what waits in it.
+            let age = self.drained.get(&found.name).map_or(since_created, |at| since_created.min(at.elapsed()));
+            stats.oldest_age = stats.oldest_age.max(age);
+        }
+        Ok(stats)
+    }
+}

@@ -1,0 +1,35 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{demo, replay};
+
+/// One true trace for every Tekton run, out of the admission traffic that the API server sends anyway.
+///
+/// A webhook stamps W3C trace context on PipelineRuns, TaskRuns and Pods while they are created, and reads what happens
+/// to them out of their updates; an exporter beside it delivers the spans by OTLP. This command shows it at work without
+/// a cluster (`demo`) and runs recorded traffic through the same decision (`replay`).
+#[derive(Debug, Parser)]
+#[command(name = "tracestamp", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Replay(replay::Args),
+}
+
+impl Cli {
+    /// Runs the command.
+    pub fn run(self) -> ExitCode {
+        match self.command {
+            Command::Demo(args) => demo::run(&args),
+            Command::Replay(args) => replay::run(&args),
+        }
+    }
+}
