@@ -3,6 +3,8 @@
 
 /// Leaving: readiness, drain, exit.
 mod leaving;
+/// What a real API server sent.
+mod recordings;
 /// Reviews and their answers.
 mod reviews;
 /// Certificates that change.
