@@ -12,8 +12,8 @@ use crate::settings::OtlpArgs;
 
 /// Delivers the spans that tracestamp-webhook left in the spool, by OTLP.
 ///
-/// The standard variables of the OpenTelemetry specification say where to; the flags of the same names are for those who
-/// prefer flags. Without an endpoint tracing is off and nothing is read.
+/// The standard variables of the OpenTelemetry specification say where to; the flags of the same names are for those
+/// who prefer flags. Without an endpoint tracing is off and nothing is read.
 #[derive(Parser, Clone, Debug)]
 #[command(version, name = "tracestamp-exporter")]
 pub struct Args {
@@ -21,19 +21,31 @@ pub struct Args {
     #[arg(long, env = "TRACESTAMP_SPOOL_DIR", value_name = "DIR", default_value = "/var/spool/tracestamp")]
     pub spool_dir: PathBuf,
     /// Where /live, /ready and /metrics are served, by plain HTTP.
-    #[arg(long, env = "TRACESTAMP_EXPORTER_ADMIN_ADDRESS", value_name = "ADDRESS", default_value = "0.0.0.0:9091")]
+    #[arg(long, env = "TRACESTAMP_ADMIN_ADDRESS", value_name = "ADDRESS:PORT", default_value = "[::]:8081")]
     pub admin_address: SocketAddr,
     /// How long an empty spool is left alone before the next look.
-    #[arg(long, env = "TRACESTAMP_POLL_INTERVAL", value_name = "DURATION", default_value = "250ms", value_parser = parse_duration)]
+    #[arg(
+        long, env = "TRACESTAMP_POLL_INTERVAL",
+        value_name = "DURATION", default_value = "250ms",
+        value_parser = parse_duration
+    )]
     pub poll_interval: Duration,
     /// How often the endpoint, header and certificate files are compared with what is in use.
-    #[arg(long, env = "TRACESTAMP_RELOAD_INTERVAL", value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    #[arg(
+        long, env = "TRACESTAMP_RELOAD_INTERVAL",
+        value_name = "DURATION", default_value = "10s",
+        value_parser = parse_duration
+    )]
     pub reload_interval: Duration,
     /// How long after SIGTERM delivery may go on until the spool is empty and its writers are gone.
     #[arg(long, env = "TRACESTAMP_DRAIN_SECONDS", value_name = "SECONDS", default_value_t = 20)]
     pub drain_seconds: u64,
     /// The largest request in bytes before compression. Receivers of OTLP/gRPC mostly refuse more than 4 MiB.
-    #[arg(long, env = "TRACESTAMP_MAX_REQUEST_BYTES", value_name = "BYTES", default_value = "4000000", value_parser = parse_size)]
+    #[arg(
+        long, env = "TRACESTAMP_MAX_REQUEST_BYTES",
+        value_name = "BYTES", default_value = "4000000",
+        value_parser = parse_size
+    )]
     pub max_request_bytes: usize,
     /// Also sends one span for each delivery, under service.name tracestamp-exporter. Needs the protocol grpc.
     #[arg(long, env = "TRACESTAMP_OWN_TRACES")]

@@ -19,8 +19,8 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The wait after the failure number `failures`, counted from 0: twice as long each time, of which the upper half is
-    /// random so that many exporters do not come back as one.
+    /// The wait after the failure number `failures`, counted from 0: twice as long each time, of which the upper half
+    /// is random so that many exporters do not come back as one.
     pub(crate) fn wait(self, failures: u32) -> Duration {
         let full = self.first.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX)).min(self.longest);
         // Without entropy there is no jitter, which is no reason to stop.

@@ -44,6 +44,13 @@ impl OwnTraces {
         span.set_attribute(KeyValue::new("tracestamp.delivery.spans", i64::try_from(spans).unwrap_or(i64::MAX)));
         span
     }
+
+    /// Sends what is left; blocks for up to five seconds while other threads do the sending.
+    pub(crate) fn shutdown(&self) {
+        if let Err(error) = self.provider.shutdown() {
+            tracing::debug!(%error, "The last own traces were lost.");
+        }
+    }
 }
 
 /// Ends it; `code` is that of a failure.
@@ -53,13 +60,4 @@ pub(crate) fn end(mut span: SdkSpan, code: Option<&str>) {
         span.set_status(Status::error(""));
     }
     span.end();
-}
-
-impl OwnTraces {
-    /// Sends what is left; blocks for up to five seconds while other threads do the sending.
-    pub(crate) fn shutdown(&self) {
-        if let Err(error) = self.provider.shutdown() {
-            tracing::debug!(%error, "The last own traces were lost.");
-        }
-    }
 }

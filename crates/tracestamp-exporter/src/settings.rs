@@ -88,17 +88,20 @@ impl Target {
 impl OtlpArgs {
     /// Reads the settings and their files as they are now; `None` when no endpoint is set: tracing is off.
     pub fn target(&self) -> Result<Option<Target>, InvalidSetting> {
-        let Some((endpoint, is_base)) = self.endpoint_now()? else { return Ok(None) };
+        // Checked while tracing is off as well: a wrong one should not come to light with the endpoint.
         let protocol = self.protocol().get().as_ref().map(parse::protocol).transpose()?;
         let insecure = self.insecure().get().as_ref().map(parse::bool).transpose()?.unwrap_or_default();
-        let (url, protocol) = parse::endpoint(&endpoint, is_base, protocol, insecure)?;
         let timeout = self.timeout().get().as_ref().map(parse::timeout).transpose()?;
+        let gzip = self.compression().get().as_ref().map(parse::compression).transpose()?.unwrap_or_default();
+        let headers = self.headers_now()?;
+        let Some((endpoint, is_base)) = self.endpoint_now()? else { return Ok(None) };
+        let (url, protocol) = parse::endpoint(&endpoint, is_base, protocol, insecure)?;
         Ok(Some(Target {
             url,
             protocol,
-            headers: self.headers_now()?,
+            headers,
             timeout: timeout.unwrap_or(Duration::from_secs(10)),
-            gzip: self.compression().get().as_ref().map(parse::compression).transpose()?.unwrap_or_default(),
+            gzip,
             ca: self.certificate().get().map(|given| read_file(&given)).transpose()?,
             identity: self.identity_now()?,
         }))

@@ -3,6 +3,7 @@
 mod grpc;
 mod http;
 
+use std::fmt;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
@@ -91,12 +92,27 @@ fn cut(message: &str) -> String {
     message.chars().take(MAX_MESSAGE).collect()
 }
 
+/// What to look at when TLS cannot be set up, authorities having been checked.
+fn invalid_tls(target: &Target, problem: impl fmt::Display) -> InvalidSetting {
+    let setting = if target.identity.is_some() {
+        "--client-certificate, --client-key (OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_KEY)"
+    } else {
+        "--certificate (OTEL_EXPORTER_OTLP_CERTIFICATE)"
+    };
+    InvalidSetting::new(setting, problem)
+}
+
+/// An error with its causes, which the libraries' errors keep to themselves.
+fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// The certificates of a PEM file; none at all is a wrong file, which TLS would tell only as an unknown authority.
 fn authorities(pem: &[u8]) -> Result<Vec<reqwest::Certificate>, InvalidSetting> {
     let invalid = |problem: &str| InvalidSetting::new("--certificate (OTEL_EXPORTER_OTLP_CERTIFICATE)", problem);
     match reqwest::Certificate::from_pem_bundle(pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         Ok(_) => Err(invalid("the file holds no PEM certificate")),
-        Err(error) => Err(invalid(&error.to_string())),
+        Err(error) => Err(invalid(&chain(&error))),
     }
 }

@@ -196,3 +196,17 @@ fn bytes_and_age_of_what_waits_are_told() {
     let stats = reader.stats().unwrap();
     assert_eq!((stats.bytes, stats.oldest_age), (0, std::time::Duration::ZERO));
 }
+
+#[test]
+fn a_long_record_is_read_whole_whatever_it_holds_and_wherever_it_lies() {
+    let limits = Limits { max_bytes: 8 << 20, segment_bytes: 8 << 20 };
+    let inner = TempDir::new().unwrap();
+    writer(&inner).append(&["a frame within a frame"]).unwrap();
+    let mut nested = fs::read(&segments(inner.path())[0]).unwrap();
+    nested.resize(frame::MAX_PAYLOAD, b'n');
+    let dir = TempDir::new().unwrap();
+    // The reader holds some 2 MiB at once: the last record begins within and ends behind them.
+    let records = [vec![b'a'; frame::MAX_PAYLOAD], vec![b'b'; 700_000], nested];
+    Writer::open(dir.path(), limits).unwrap().append(&records).unwrap();
+    assert_eq!(Reader::open(dir.path()).unwrap().next_batch(9, usize::MAX).unwrap().records, records);
+}

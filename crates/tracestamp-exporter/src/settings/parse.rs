@@ -10,8 +10,8 @@ use super::args::Given;
 use super::{InvalidSetting, Protocol};
 use crate::otlp;
 
-/// Without a named protocol a port of 4317, which is registered for OTLP/gRPC, means that; all else means OTLP/HTTP, the
-/// specification's default.
+/// Without a named protocol a port of 4317, which is registered for OTLP/gRPC, means that; all else means OTLP/HTTP,
+/// the specification's default.
 pub(super) fn endpoint(
     endpoint: &Given,
     is_base: bool,

@@ -10,7 +10,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-use super::{Failure, Verdict, authorities};
+use super::{Failure, Verdict, authorities, chain, invalid_tls};
 use crate::settings::{InvalidSetting, Target};
 
 /// A lazy HTTP/2 connection.
@@ -47,10 +47,8 @@ impl Grpc {
 }
 
 fn channel(target: &Target) -> Result<Channel, InvalidSetting> {
-    let invalid = |error: tonic::transport::Error| {
-        let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-        InvalidSetting::new(target.shown_url(), format!("{error}{source}"))
-    };
+    let invalid =
+        |error: tonic::transport::Error| InvalidSetting::new("--endpoint (OTEL_EXPORTER_OTLP_ENDPOINT)", chain(&error));
     let mut endpoint = Endpoint::from_shared(target.url.to_string())
         .map_err(invalid)?
         .timeout(target.timeout)
@@ -68,7 +66,7 @@ fn channel(target: &Target) -> Result<Channel, InvalidSetting> {
         if let Some(identity) = &target.identity {
             tls = tls.identity(Identity::from_pem(&identity.certificate, &identity.key));
         }
-        endpoint = endpoint.tls_config(tls).map_err(invalid)?;
+        endpoint = endpoint.tls_config(tls).map_err(|error| invalid_tls(target, chain(&error)))?;
     }
     Ok(endpoint.connect_lazy())
 }

@@ -10,7 +10,7 @@ use prost::Message;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Identity, Response, StatusCode, Url, redirect};
 
-use super::{Failure, Verdict, authorities};
+use super::{Failure, Verdict, authorities, chain, invalid_tls};
 use crate::settings::{InvalidSetting, Target};
 
 const PROTOBUF: &str = "application/x-protobuf";
@@ -28,7 +28,7 @@ pub(crate) struct Http {
 
 impl Http {
     pub(super) fn new(target: &Target) -> Result<Self, InvalidSetting> {
-        let invalid = |error: reqwest::Error| InvalidSetting::new(target.shown_url(), chain(&error));
+        let invalid = |error: reqwest::Error| invalid_tls(target, chain(&error));
         let mut builder = Client::builder()
             .timeout(target.timeout)
             .user_agent(crate::USER_AGENT)
@@ -116,11 +116,6 @@ fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(body)?;
     encoder.finish()
-}
-
-/// reqwest keeps the cause to itself.
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracestamp_core::Timestamp;
 use tracestamp_core::context::Traceparent;
 use tracestamp_core::span::{Attribute, SpanRecord, SpanWhat, Status, encode};
-use tracestamp_exporter::{Backoff, Exporter, Metrics, Options, OtlpArgs, otlp};
+use tracestamp_exporter::{Backoff, Exporter, InvalidSetting, Metrics, Options, OtlpArgs, otlp};
 use tracestamp_spool::{Limits, Reader, Writer};
 
 pub(crate) struct Bench {
@@ -52,9 +52,13 @@ impl Bench {
         Writer::open(self.dir.path(), limits).unwrap().append(payloads).unwrap();
     }
 
-    pub(crate) fn start(&self, otlp: OtlpArgs) -> Running {
+    pub(crate) fn exporter(&self, otlp: OtlpArgs) -> Result<Exporter, InvalidSetting> {
         let reader = Reader::open(self.dir.path()).unwrap();
-        let exporter = Exporter::new(reader, otlp, self.options.clone(), self.metrics.clone()).unwrap();
+        Exporter::new(reader, otlp, self.options.clone(), self.metrics.clone())
+    }
+
+    pub(crate) fn start(&self, otlp: OtlpArgs) -> Running {
+        let exporter = self.exporter(otlp).unwrap();
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(exporter.run(shutdown.clone()));
         Running { shutdown, task }

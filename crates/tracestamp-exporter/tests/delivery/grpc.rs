@@ -195,10 +195,6 @@ async fn deliveries_are_traced_when_that_is_asked_for() {
 async fn own_traces_over_http_are_refused_by_name() {
     let mut bench = Bench::new();
     bench.options.own_traces = true;
-    let reader = tracestamp_spool::Reader::open(bench.dir.path()).unwrap();
-    let mut registry = tracestamp_runtime::metrics::registry("test", "0");
-    let metrics = tracestamp_exporter::Metrics::new(&mut registry);
-    let refused =
-        tracestamp_exporter::Exporter::new(reader, to("http://localhost:4318"), bench.options.clone(), metrics);
+    let refused = bench.exporter(to("http://localhost:4318"));
     assert!(refused.unwrap_err().to_string().contains("--own-traces"));
 }

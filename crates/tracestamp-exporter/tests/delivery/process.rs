@@ -51,6 +51,7 @@ fn a_wrong_setting_ends_the_program_at_once_with_a_message_that_names_it() {
         ("TRACESTAMP_POLL_INTERVAL", "1"),
         ("TRACESTAMP_DRAIN_SECONDS", "long"),
         ("TRACESTAMP_MAX_REQUEST_BYTES", "0"),
+        ("TRACESTAMP_OWN_TRACES", "perhaps"),
     ] {
         let dir = tempfile::TempDir::new().unwrap();
         let mut command = program();

@@ -125,3 +125,15 @@ async fn a_certificate_is_replaced_while_the_exporter_runs() {
     running.drain().await;
     assert_eq!(receiver.names(), ["a"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_key_that_is_not_of_its_certificate_is_refused_by_name() {
+    let (bench, authority) = (Bench::new(), Authority::new());
+    for protocol in ["grpc", "http/protobuf"] {
+        let mut otlp = settings(&bench, "https://localhost:4317".to_owned(), &authority, &authority);
+        otlp.protocol = Some(protocol.to_owned());
+        fs::write(bench.dir.path().join("tls.key"), authority.issue().1).unwrap();
+        let problem = bench.exporter(otlp).unwrap_err().to_string();
+        assert!(problem.contains("--client-key"), "{protocol}: {problem}");
+    }
+}
