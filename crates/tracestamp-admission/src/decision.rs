@@ -141,31 +141,18 @@ impl Review<'_> {
         config: &'r Config,
         entropy: Entropy,
     ) {
-        let Some(subject) = Subject::new(kind, decision.namespace, object, config) else {
-            decision.outcome = Outcome::Unreadable;
-            return;
-        };
-        decision.outcome = if subject.excluded() {
-            Outcome::Excluded
-        } else if !subject.is_traced() {
-            Outcome::NotTraced
-        } else if let Some(stamp) = subject.stamp(entropy) {
+        decide_about(decision, kind, object, config, |subject, decision| {
+            let Some(stamp) = subject.stamp(entropy) else { return Outcome::Unreadable };
             let patch = patch(&stamp, subject.metadata.annotations.is_some());
             let added: usize = stamp.annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
-            let patched = patch.as_ref().map_or(0, Vec::len);
-            if subject.annotations.reaches(ANNOTATIONS_LIMIT.saturating_sub(added))
-                || self.length + patched > OBJECT_LIMIT
-            {
-                Outcome::TooLarge
-            } else {
-                decision.trace_id = Some(stamp.identity.context.trace_id);
-                decision.patch = patch;
-                if decision.patch.is_some() { Outcome::Stamped } else { Outcome::Unchanged }
+            let patched = self.length + patch.as_ref().map_or(0, Vec::len);
+            if subject.annotations.reaches(ANNOTATIONS_LIMIT.saturating_sub(added)) || patched > OBJECT_LIMIT {
+                return Outcome::TooLarge;
             }
-        } else {
-            Outcome::Unreadable
-        };
-        decision.notes = subject.notes();
+            decision.trace_id = Some(stamp.identity.context.trace_id);
+            decision.patch = patch;
+            if decision.patch.is_some() { Outcome::Stamped } else { Outcome::Unchanged }
+        });
     }
 
     fn observe<'r>(
@@ -187,27 +174,38 @@ impl Review<'_> {
         };
         if request.dry_run == Some(true) {
             decision.outcome = Outcome::DryRun;
-            return;
-        }
-        if !may_end(kind, object, &change) {
+        } else if !may_end(kind, object, &change) {
             decision.outcome = Outcome::Unchanged;
-            return;
-        }
-        let Some(subject) = Subject::new(kind, decision.namespace, object, config) else {
-            decision.outcome = Outcome::Unreadable;
-            return;
-        };
-        decision.outcome = if subject.excluded() {
-            Outcome::Excluded
-        } else if !subject.is_traced() {
-            Outcome::NotTraced
         } else {
-            decision.spans = subject.observe(&change, received);
-            if decision.spans.is_empty() { Outcome::Unchanged } else { Outcome::Recorded }
-        };
-        decision.trace_id = decision.spans.first().map(|span| span.context.trace_id);
-        decision.notes = subject.notes();
+            decide_about(decision, kind, object, config, |subject, decision| {
+                decision.spans = subject.observe(&change, received);
+                decision.trace_id = decision.spans.first().map(|span| span.context.trace_id);
+                if decision.spans.is_empty() { Outcome::Unchanged } else { Outcome::Recorded }
+            });
+        }
     }
+}
+
+/// Decides about an object that can be read and is to be traced, and notes what was met.
+fn decide_about<'r>(
+    decision: &mut Decision<'r>,
+    kind: Kind,
+    object: &'r Object<'r>,
+    config: &'r Config,
+    decide: impl FnOnce(&Subject<'r>, &mut Decision<'r>) -> Outcome,
+) {
+    let Some(subject) = Subject::new(kind, decision.namespace, object, config) else {
+        decision.outcome = Outcome::Unreadable;
+        return;
+    };
+    decision.outcome = if subject.excluded() {
+        Outcome::Excluded
+    } else if subject.is_traced() {
+        decide(&subject, decision)
+    } else {
+        Outcome::NotTraced
+    };
+    decision.notes = subject.notes();
 }
 
 impl Decision<'_> {
