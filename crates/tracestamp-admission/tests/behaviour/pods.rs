@@ -71,6 +71,17 @@ fn a_failed_step_fails_its_pod_and_a_stopped_sidecar_does_not() {
 }
 
 #[test]
+fn the_step_that_failed_and_not_one_skipped_after_it_is_what_failed_the_pod() {
+    let world = World::default();
+    let mut pod = pod_in(&world);
+    pod["spec"]["containers"] = json!([{"name": "step-z"}, {"name": "step-a"}]);
+    let status =
+        json!({"containerStatuses": containers(&[("step-a", ended(1, "02", "04")), ("step-z", ended(3, "02", "04"))])});
+    let decided = world.update(&with_status(&pod, json!({})), &with_status(&pod, status));
+    assert_eq!(decided.span("pod").record.status, tracestamp_core::span::Status::Error("exit code 3".into()));
+}
+
+#[test]
 fn a_pod_whose_init_container_failed_ends_with_its_phase() {
     let world = World::default();
     let pod = pod_in(&world);

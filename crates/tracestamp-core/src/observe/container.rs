@@ -52,10 +52,12 @@ pub(super) fn deleted<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, is: &'
     }
 }
 
-/// What the first failed step makes of its Pod; statuses are sorted by name, not by turn.
-pub(super) fn failed_step(status: &Status<'_>) -> Option<Outcome> {
-    let steps = status.container_statuses.iter().flatten().filter(|container| container.name.starts_with("step-"));
-    let failed = steps.filter_map(ContainerStatus::terminated).find(|end| end.exit_code != 0)?;
+/// What the first failed step makes of its Pod. The spec has them in their order, statuses are sorted by name; after a
+/// failure the rest are skipped with an exit code of their own.
+pub(super) fn failed_step(pod: &PodView<'_>, status: &Status<'_>) -> Option<Outcome> {
+    let steps = pod.spec.containers.iter().flatten().filter(|container| container.name.starts_with("step-"));
+    let mut ends = steps.filter_map(|step| status.container(&step.name)?.terminated());
+    let failed = ends.find(|end| end.exit_code != 0)?;
     Some(exited(failed.exit_code, failed.reason()))
 }
 

@@ -97,7 +97,7 @@ fn ended_pod<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: &'a Sta
         _ => killed(scribe, pod),
     };
     // Only steps decide: the kubelet calls a Pod Failed as well when nothing but a sidecar was stopped after them.
-    let outcome = match container::failed_step(status) {
+    let outcome = match container::failed_step(pod, status) {
         Some(failed) => failed,
         None if all_terminated(&pod.spec, status) => Outcome::SUCCESS,
         None => Outcome::FAILED_BEFORE_STEPS,
@@ -166,7 +166,9 @@ fn write_pod<'a>(
         attributes.extend(value.map(|value| Attribute::new(key, value.to_owned())));
     };
     put("k8s.node.name", pod.spec.node_name.as_deref());
-    put("k8s.pod.status.phase", status.and_then(|status| status.phase.as_deref()));
+    // The phase lags a second behind the containers; one that is not final would contradict the span's end.
+    let phase = status.and_then(|status| status.phase.as_deref());
+    put("k8s.pod.status.phase", phase.filter(|phase| matches!(*phase, "Succeeded" | "Failed")));
     put("k8s.pod.status.reason", status.and_then(|status| status.reason.as_deref()));
     let extent = Extent::new(pod.created, end.at).received(end.received);
     let (span_id, parent) = (scribe.own(), scribe.identity.parent);
