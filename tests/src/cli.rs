@@ -1,0 +1,183 @@
+//! The command `cluster`.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Parser, Subcommand};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::os::unix::process::CommandExt as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::binaries::Group;
+use crate::cluster::{Cluster, take_down};
+use crate::component::{RUN_VARIABLE, interrupt, interrupted, left_behind};
+use crate::shared::{CLUSTER_VARIABLE, Shared};
+use crate::{machine, recorder};
+
+/// Runs a real Kubernetes cluster with Tekton and Jaeger on this machine.
+#[derive(Parser)]
+#[command(name = "cluster")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Installs the packages and builds the programs that a cluster needs.
+    Build,
+    /// Starts a cluster, keeps it until Ctrl-C and takes it down.
+    Up,
+    /// Takes away what a killed harness left.
+    Down,
+    /// Starts a cluster, runs a command (by default the tests) with `TRACESTAMP_E2E` set, and takes it down.
+    Run {
+        /// The command and its arguments.
+        #[arg(trailing_var_arg = true)]
+        command: Vec<String>,
+    },
+    /// Records what the API server sends while a scenario of tests/scenarios runs.
+    Record {
+        /// The scenario's name, without `.yaml`.
+        #[arg(long)]
+        scenario: String,
+        /// Where to write; a name that ends in `.zst` is compressed.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    match Arguments::parse().command.carry_out() {
+        Ok(_) if left_behind() => ExitCode::FAILURE,
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Action {
+    fn carry_out(self) -> Result<ExitCode> {
+        let obstacles = machine::obstacles();
+        if !obstacles.is_empty() {
+            eprintln!("SKIPPED: no cluster can run on this machine:\n  {}", obstacles.join("\n  "));
+            let demanded = std::env::var("CI").is_ok_and(|ci| ci == "true");
+            return Ok(if demanded { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let _entered = runtime.enter();
+        watch_signals()?;
+        match self {
+            Self::Build => build(),
+            Self::Up => up(),
+            Self::Down => take_down().map(|()| ExitCode::SUCCESS),
+            Self::Run { command } => run(&command),
+            Self::Record { scenario, out } => record(&scenario, &out),
+        }
+    }
+}
+
+/// Ctrl-C and TERM only say so: whoever waits gives up, and the cluster is taken down as its value is dropped.
+fn watch_signals() -> Result<()> {
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+        let mut signals = signal(kind)?;
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                interrupt();
+            }
+        });
+    }
+    Ok(())
+}
+
+fn build() -> Result<ExitCode> {
+    machine::install_packages()?;
+    for group in Group::all() {
+        println!("{}", group.build()?.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn up() -> Result<ExitCode> {
+    let mut cluster = Cluster::start()?;
+    let shared = cluster.shared();
+    println!("export {CLUSTER_VARIABLE}={}", shared.file().display());
+    println!("export KUBECONFIG={}", shared.kubectl.kubeconfig().display());
+    println!("Jaeger: {}; Ctrl-C takes it down", shared.jaeger_query);
+    while !interrupted() {
+        if let Some(message) = cluster.ended() {
+            bail!("{message}");
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
+    cluster.succeeded();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run(command: &[String]) -> Result<ExitCode> {
+    // Behaviours mostly wait for a container: more of them than cores can be proven at once.
+    let tests = ["cargo", "test", "--package", "tracestamp-tests", "--", "--test-threads=6"].map(str::to_owned);
+    let command = if command.is_empty() { &tests } else { command };
+    let (program, arguments) = command.split_first().context("no command")?;
+    build_tracestamp()?;
+    let mut cluster = Cluster::start()?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env(CLUSTER_VARIABLE, cluster.shared().file())
+        .env(RUN_VARIABLE, &cluster.shared().directory)
+        .process_group(0)
+        .spawn()
+        .with_context(|| program.clone())?;
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let end = |signal| group.is_some_and(|group| kill_process_group(group, signal).is_ok());
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if interrupted() {
+            end(Signal::INT);
+            child.wait()?;
+            bail!("interrupted");
+        }
+        if let Some(message) = cluster.ended() {
+            end(Signal::KILL);
+            bail!("{message}");
+        }
+        thread::sleep(Duration::from_millis(100));
+    };
+    if status.success() {
+        cluster.succeeded();
+        return Ok(ExitCode::SUCCESS);
+    }
+    bail!("`{}`: {status}", command.join(" "))
+}
+
+/// Tests run the programs as they are built now.
+fn build_tracestamp() -> Result<()> {
+    let packages = ["--package", "tracestamp-webhook", "--package", "tracestamp-exporter"];
+    let status = Command::new("cargo").arg("build").args(packages).current_dir(machine::project()).status()?;
+    if !status.success() {
+        bail!("tracestamp does not build");
+    }
+    Ok(())
+}
+
+fn record(scenario: &str, out: &std::path::Path) -> Result<ExitCode> {
+    let mut own = None;
+    let shared = match Shared::find()? {
+        Some(shared) => shared,
+        None => own.insert(Cluster::start()?).shared().clone(),
+    };
+    let count = recorder::record(&shared, scenario, out)?;
+    if let Some(cluster) = &mut own {
+        cluster.succeeded();
+    }
+    println!("{count} reviews: {}", out.display());
+    Ok(ExitCode::SUCCESS)
+}

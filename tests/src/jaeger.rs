@@ -1,0 +1,68 @@
+//! Jaeger's query API: what a user sees in the end.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::shared::Shared;
+use crate::trace::JaegerTrace;
+
+/// How long the last span may be on its way: the kubelet reports a Pod's end a second or two after Tekton ended the
+/// run, and the exporter collects for a moment.
+const LIMIT: Duration = Duration::from_secs(45);
+
+/// A client of the query API.
+#[derive(Clone, Debug)]
+pub struct Jaeger {
+    base: String,
+    client: reqwest::Client,
+}
+
+impl Jaeger {
+    /// Of the cluster's Jaeger.
+    pub fn new(shared: &Shared) -> Result<Self> {
+        Ok(Self { base: shared.jaeger_query.clone(), client: reqwest::Client::builder().no_proxy().build()? })
+    }
+
+    /// The trace as it is now; `None` while Jaeger knows no span of it.
+    pub async fn trace(&self, id: &str) -> Result<Option<JaegerTrace>> {
+        let answer = self.client.get(format!("{}/api/traces/{id}", self.base)).send().await?;
+        if answer.status() == reqwest::StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let body: Value = serde_json::from_slice(&answer.error_for_status()?.bytes().await?)?;
+        let trace = body.pointer("/data/0").context("Jaeger's answer has no trace")?;
+        Ok(Some(JaegerTrace::parse(trace)?))
+    }
+
+    /// Waits until the trace's outline is `expected`. Fails with both when it does not become so, or does not stay so.
+    pub async fn expect(&self, id: &str, expected: &str) -> Result<JaegerTrace> {
+        let expected = unindent(expected);
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let trace = self.trace(id).await?;
+            let outline = trace.as_ref().map(JaegerTrace::outline).unwrap_or_default();
+            if outline == expected {
+                // What comes too much comes later.
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                let trace = self.trace(id).await?.context("the trace is gone")?;
+                if trace.outline() == expected {
+                    return Ok(trace);
+                }
+                bail!("more came later. Expected:\n{expected}\nJaeger has:\n{}", trace.outline());
+            }
+            if Instant::now() > deadline {
+                bail!("trace {id}. Expected:\n{expected}\nJaeger has:\n{outline}");
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+}
+
+/// Without empty lines and without the indentation of the first.
+fn unindent(text: &str) -> String {
+    let mut lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).peekable();
+    let indent = lines.peek().map_or(0, |line| line.len() - line.trim_start().len());
+    lines.fold(String::new(), |text, line| text + line.get(indent..).unwrap_or_default() + "\n")
+}

@@ -1,0 +1,45 @@
+//! A real Kubernetes cluster on this machine, and what the tests on it share.
+//!
+//! ```text
+//! cluster run ──▶ Cluster::start ──▶ cargo test (finds it by TRACESTAMP_E2E) ──▶ sweep: nothing is left
+//! ```
+//!
+//! Every process carries the run's id in its environment, every container lives in one cgroup and every mount below
+//! one directory, so a single sweep cleans up after success, failure and a killed harness alike.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a harness speaks to whoever runs it")]
+
+mod binaries;
+pub mod cli;
+pub mod cluster;
+mod component;
+mod expect;
+mod footprint;
+mod hex;
+mod image;
+mod jaeger;
+mod kubectl;
+mod machine;
+mod otlp;
+mod pki;
+mod port;
+mod recorder;
+mod registration;
+mod registry;
+mod scenario;
+mod serve;
+mod shared;
+mod sweep;
+mod trace;
+mod tracestamp;
+
+pub use component::Component;
+pub use expect::{Played, expect_trace};
+pub use jaeger::Jaeger;
+pub use kubectl::Kubectl;
+pub use otlp::{OtlpTee, SeenSpan};
+pub use registration::Registration;
+pub use scenario::Scenario;
+pub use shared::{Namespace, Shared, poll, shared};
+pub use trace::{JaegerTrace, Node};
+pub use tracestamp::Tracestamp;

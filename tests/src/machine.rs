@@ -1,0 +1,72 @@
+//! What this machine must have, and how it gets it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+/// Something from a Debian package, and where that package puts it.
+struct Tool {
+    package: &'static str,
+    path: &'static str,
+}
+
+const TOOLS: &[Tool] = &[
+    Tool { package: "containerd", path: "/usr/bin/containerd" },
+    Tool { package: "runc", path: "/usr/sbin/runc" },
+    Tool { package: "containernetworking-plugins", path: "/usr/lib/cni/bridge" },
+    Tool { package: "iproute2", path: "/usr/sbin/ip" },
+    Tool { package: "busybox-static", path: "/bin/busybox" },
+    Tool { package: "bash-static", path: "/bin/bash-static" },
+];
+
+/// Why no cluster can run here whatever is installed; empty when one can.
+pub(crate) fn obstacles() -> Vec<String> {
+    let mut obstacles = Vec::new();
+    if !cfg!(target_os = "linux") {
+        obstacles.push("containerd and the kubelet need Linux".to_owned());
+    }
+    if !is_root() {
+        obstacles.push("containers, mounts and a bridge need root".to_owned());
+    }
+    if Command::new("go").arg("version").output().is_err() {
+        obstacles.push("the cluster is built from Go modules: `go` is not in PATH".to_owned());
+    }
+    obstacles
+}
+
+/// Installs the Debian packages that are missing, or fails with the one command that does.
+pub(crate) fn install_packages() -> Result<()> {
+    let missing: Vec<_> = TOOLS.iter().filter(|tool| !Path::new(tool.path).exists()).map(|tool| tool.package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let command = format!("apt-get update && apt-get install -y --no-install-recommends {}", missing.join(" "));
+    if !is_root() || !Path::new("/usr/bin/apt-get").exists() {
+        bail!("missing here: {}. On Debian, as root:\n    {command}", missing.join(", "));
+    }
+    // A service started by the package would be a containerd that nobody here asked for.
+    let status = Command::new("sh")
+        .args(["-c", &command])
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .env("RUNLEVEL", "1")
+        .status()?;
+    if !status.success() {
+        bail!("`{command}` failed");
+    }
+    Ok(())
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The project's checkout.
+pub(crate) fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
+}
+
+/// Cargo's target directory, where everything made is kept.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project().join("target"), PathBuf::from)
+}

@@ -1,0 +1,98 @@
+//! What the exporter sends, seen before Jaeger, which hides spans that came twice.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message as _;
+
+use crate::hex::hex;
+use crate::serve;
+
+/// A span as it was sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeenSpan {
+    /// The span.
+    pub span: Span,
+    /// Its Resource.
+    pub resource: Resource,
+}
+
+impl SeenSpan {
+    /// The span's id in hexadecimal, as Jaeger writes it.
+    pub fn id(&self) -> String {
+        hex(&self.span.span_id)
+    }
+
+    /// The trace's id likewise.
+    pub fn trace_id(&self) -> String {
+        hex(&self.span.trace_id)
+    }
+}
+
+/// An OTLP/HTTP receiver that keeps what it sees and hands it on.
+#[derive(Clone, Debug)]
+pub struct OtlpTee {
+    endpoint: String,
+    onward: String,
+    client: reqwest::Client,
+    seen: Arc<Mutex<Vec<SeenSpan>>>,
+}
+
+impl OtlpTee {
+    pub(crate) fn start(onward: &str) -> Result<Self> {
+        let mut tee = Self {
+            endpoint: String::new(),
+            onward: format!("{onward}/v1/traces"),
+            client: reqwest::Client::builder().no_proxy().build()?,
+            seen: Arc::default(),
+        };
+        let router = Router::new()
+            .route("/v1/traces", post(receive))
+            .layer(DefaultBodyLimit::max(64 << 20))
+            .with_state(tee.clone());
+        tee.endpoint = format!("http://{}", serve::http(router)?);
+        Ok(tee)
+    }
+
+    /// Where an exporter sends to.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Every span of the trace, as often as it came.
+    pub fn seen(&self, trace_id: &str) -> Vec<SeenSpan> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.iter().filter(|seen| seen.trace_id() == trace_id).cloned().collect()
+    }
+}
+
+async fn receive(State(tee): State<OtlpTee>, headers: HeaderMap, body: Bytes) -> Response {
+    let Ok(request) = ExportTraceServiceRequest::decode(body.clone()) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    for group in request.resource_spans {
+        let resource = group.resource.unwrap_or_default();
+        let spans = group.scope_spans.into_iter().flat_map(|scope| scope.spans);
+        let seen = spans.map(|span| SeenSpan { span, resource: resource.clone() });
+        tee.seen.lock().unwrap_or_else(PoisonError::into_inner).extend(seen);
+    }
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let answer = tee.client.post(&tee.onward).header("content-type", content_type).body(body).send().await;
+    match answer {
+        Ok(answer) => {
+            let status = answer.status();
+            (status, answer.bytes().await.unwrap_or_default()).into_response()
+        }
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}

@@ -1,0 +1,58 @@
+//! A small read-only image registry, so that `Pulling` and `Pulled` events are real.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Result;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+
+use crate::image::{self, Image};
+use crate::serve;
+
+/// Everything it holds, by the path below `/v2/`.
+type Contents = HashMap<String, Entry>;
+
+struct Entry {
+    media_type: &'static str,
+    digest: String,
+    bytes: Bytes,
+}
+
+/// Serves `images` on a free port of the loopback for as long as the runtime lives.
+pub(crate) fn serve(images: Vec<Image>) -> Result<SocketAddr> {
+    let mut contents = Contents::new();
+    for image in images {
+        let digest = image::digest(&image.manifest);
+        for reference in [&digest, "1"] {
+            let entry = Entry { media_type: image::MANIFEST, digest: digest.clone(), bytes: image.manifest.clone() };
+            contents.insert(format!("{}/manifests/{reference}", image.repository), entry);
+        }
+        for (digest, bytes) in image.blobs {
+            let path = format!("{}/blobs/{digest}", image.repository);
+            contents.insert(path, Entry { media_type: "application/octet-stream", digest, bytes });
+        }
+    }
+    serve::http(Router::new().fallback(answer).with_state(Arc::new(contents)))
+}
+
+async fn answer(State(contents): State<Arc<Contents>>, method: Method, uri: Uri) -> Response {
+    let path = uri.path().trim_start_matches("/v2/");
+    if path.is_empty() {
+        return StatusCode::OK.into_response();
+    }
+    let Some(Entry { media_type, digest, bytes }) = contents.get(path) else {
+        return (StatusCode::NOT_FOUND, r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#).into_response();
+    };
+    let headers = [
+        (header::CONTENT_TYPE, (*media_type).to_owned()),
+        (header::CONTENT_LENGTH, bytes.len().to_string()),
+        (header::HeaderName::from_static("docker-content-digest"), digest.clone()),
+    ];
+    let body = if method == Method::HEAD { Body::empty() } else { Body::from(bytes.clone()) };
+    (headers, body).into_response()
+}

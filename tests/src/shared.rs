@@ -1,0 +1,128 @@
+//! What the tests know of the cluster that was started for them.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{env, process};
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::kubectl::Kubectl;
+
+/// The variable that names the file of the running cluster.
+pub(crate) const CLUSTER_VARIABLE: &str = "TRACESTAMP_E2E";
+
+/// A running cluster, as another process sees it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shared {
+    /// Where the run keeps its files.
+    pub directory: PathBuf,
+    /// kubectl for this cluster.
+    pub kubectl: Kubectl,
+    /// Jaeger's query API.
+    pub jaeger_query: String,
+    /// Jaeger's OTLP/HTTP endpoint.
+    pub otlp_http: String,
+    /// Jaeger's OTLP/gRPC endpoint.
+    pub otlp_grpc: String,
+    /// Tekton's source tree, with its examples.
+    pub tekton_module: PathBuf,
+    /// The authority's certificate, PEM.
+    pub ca: PathBuf,
+    /// A server's certificate for 127.0.0.1, PEM.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
+}
+
+/// The cluster to test on. `None` where there is none and none is demanded: the test then proves nothing and says so.
+///
+/// # Panics
+/// Without a cluster when `CI` is `true`: a skipped test would pass for a proof there.
+#[allow(clippy::panic, reason = "called by tests alone, to fail them")]
+pub fn shared() -> Option<Shared> {
+    match Shared::find() {
+        Ok(Some(shared)) => Some(shared),
+        Ok(None) if env::var("CI").is_ok_and(|ci| ci == "true") => {
+            panic!("no cluster ({CLUSTER_VARIABLE} is not set): run this by `make e2e`")
+        }
+        Ok(None) => {
+            // Not by a macro, whose output a test that passes does not show.
+            let text = "SKIPPED, NOTHING PROVEN: no cluster; run this by `make e2e`\n";
+            let _ = io::stderr().write_all(text.as_bytes());
+            None
+        }
+        Err(error) => panic!("{CLUSTER_VARIABLE}: {error:#}"),
+    }
+}
+
+impl Shared {
+    /// Reads the file that `TRACESTAMP_E2E` names.
+    pub(crate) fn find() -> Result<Option<Self>> {
+        let Some(path) = env::var_os(CLUSTER_VARIABLE) else { return Ok(None) };
+        let text = fs::read(&path).with_context(|| PathBuf::from(path).display().to_string())?;
+        Ok(Some(serde_json::from_slice(&text)?))
+    }
+
+    /// Where the cluster is described for others.
+    pub fn file(&self) -> PathBuf {
+        self.directory.join("cluster.json")
+    }
+
+    /// A name that no other test of this run uses.
+    pub fn unique(&self, stem: &str) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        format!("{stem}-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A new namespace with `labels`, ready for Pods.
+    pub fn namespace(&self, stem: &str, labels: &[(&str, &str)]) -> Result<Namespace> {
+        let name = self.unique(stem);
+        let labels: serde_json::Map<_, _> = labels.iter().map(|&(key, value)| (key.to_owned(), value.into())).collect();
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
+        self.kubectl.create(&namespace.to_string())?;
+        let kubectl = self.kubectl.within(&name);
+        // Tekton makes no second attempt at a Pod that was refused for want of its service account.
+        poll("the service account `default`", Duration::from_secs(30), || {
+            Ok(kubectl.run(&["get", "serviceaccount", "default"]).ok().map(drop))
+        })?;
+        Ok(Namespace { name, kubectl })
+    }
+}
+
+/// A namespace of one test's own, deleted with it.
+#[derive(Debug)]
+pub struct Namespace {
+    /// Its name.
+    pub name: String,
+    /// kubectl within it.
+    pub kubectl: Kubectl,
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // One that failed is left to look at while the cluster lives.
+        if !thread::panicking() {
+            let _ = self.kubectl.run(&["delete", "namespace", &self.name, "--wait=false"]);
+        }
+    }
+}
+
+/// Asks again and again until there is an answer.
+pub fn poll<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(answer) = ask()? {
+            return Ok(answer);
+        }
+        if Instant::now() > deadline {
+            bail!("{what}: not within {limit:?}");
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
+}

@@ -1,0 +1,17 @@
+//! A PipelineRun cancelled while a step runs.
+
+use tracestamp_tests::expect_trace;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_run_tells_what_its_pod_did_last() {
+    let trace = "
+        pipeline_run RUN cancel [Cancelled]
+          task_run slow [TaskRunCancelled]
+            pod pod [Error]
+              init_container place-scripts
+              init_container prepare
+            step never [Error]
+            step wait [Error]
+        ";
+    expect_trace("cancel", trace).await;
+}
