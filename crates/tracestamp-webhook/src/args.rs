@@ -61,8 +61,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "TRACESTAMP_MAX_BODY_BYTES", value_name = "BYTES", default_value = "7Mi", value_parser = parse_body_bytes)]
     pub(crate) max_body_bytes: usize,
     /// How often the certificate, its key and the endpoint file are looked at for changes.
-    #[arg(long, env = "TRACESTAMP_POLL_INTERVAL", value_name = "DURATION", default_value = "10s", value_parser = parse_interval)]
-    pub(crate) poll_interval: Duration,
+    #[arg(long, env = "TRACESTAMP_RELOAD_INTERVAL", value_name = "DURATION", default_value = "10s", value_parser = parse_interval)]
+    pub(crate) reload_interval: Duration,
 }
 
 fn parse_connections(text: &str) -> Result<usize, String> {

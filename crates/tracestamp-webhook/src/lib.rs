@@ -34,7 +34,7 @@ use switch::Switch;
 /// Runs the webhook until it is told to leave and has drained.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let Args { serve, tls, switch, spool, stamp, drain, log } = args;
-    let ServeArgs { address, admin_address, max_connections, max_body_bytes, poll_interval } = serve;
+    let ServeArgs { address, admin_address, max_connections, max_body_bytes, reload_interval } = serve;
     log.init()?;
     let shutdown = shutdown::listen().context("signals cannot be awaited")?;
     let mut registry = tracestamp_runtime::metrics::registry("webhook", env!("CARGO_PKG_VERSION"));
@@ -57,8 +57,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     tracing::info!(address = %server.local_addr()?, "Serving reviews.");
 
     admin::serve(admin, registry, readiness.clone());
-    tls.reload.spawn(poll_interval);
-    switch.spawn(poll_interval);
+    tls.reload.spawn(reload_interval);
+    switch.spawn(reload_interval);
     let app = App::new(config, switch, recorder, metrics, max_body_bytes);
     server.serve(Arc::new(app).router(), shutdown, drain, readiness.check("server")).await;
     recorded.await_end().await;

@@ -59,7 +59,7 @@ impl Webhook {
         let directory = TempDir::new().unwrap();
         let certificate = mount(directory.path(), "..1", false);
         let mut child = command()
-            .args(["--address=127.0.0.1:0", "--admin-address=127.0.0.1:0", "--poll-interval=50ms"])
+            .args(["--address=127.0.0.1:0", "--admin-address=127.0.0.1:0", "--reload-interval=50ms"])
             .args(["--log-format=json", "--log-level=debug", "--drain-delay=0s"])
             .arg("--tls-certificate")
             .arg(directory.path().join("tls.crt"))
