@@ -16,6 +16,9 @@ FUZZ_TARGETS ?= $(sort $(basename $(notdir $(wildcard fuzz/targets/*.rs))))
 CARGO_FUZZ := target/tools/cargo-fuzz@0.13.2/bin/cargo-fuzz
 CARGO_DENY := target/tools/cargo-deny@0.20.2/bin/cargo-deny
 
+CLUSTER := $(CARGO) run --quiet --package tracestamp-tests --bin cluster --
+TEKTON ?=
+
 PROCESSES := --package tracestamp-webhook --package tracestamp-exporter --package tracestamp
 
 ##@ See it work
@@ -39,11 +42,11 @@ release: ## the same, optimised
 
 ##@ Test
 .PHONY: test
-test: check-size check-layers check-fmt clippy unit doc ## every test there is, and every check that needs no tool of its own
+test: check-size check-layers check-fmt clippy unit doc e2e ## every test there is, and every check that needs no tool of its own
 
 .PHONY: unit
-unit: ## the tests alone
-	$(CARGO) test --workspace
+unit: ## the tests that need no cluster
+	$(CARGO) test --workspace --exclude tracestamp-tests
 
 .PHONY: clippy
 clippy: ## the lints of the workspace, warnings are errors
@@ -101,6 +104,27 @@ fuzz: $(CARGO_FUZZ) ## fuzz each of FUZZ_TARGETS for FUZZ_SECONDS=60, led by cov
 fuzz-seeds: ## write fuzz/seeds anew from the recordings
 	$(CARGO) run --quiet --manifest-path fuzz/Cargo.toml --example seeds
 
+##@ On a real cluster
+.PHONY: cluster
+cluster: ## build what a real cluster is made of, from Go modules, and install the Debian packages it needs
+	$(CLUSTER) build
+
+.PHONY: e2e
+e2e: ## start a real cluster, run the tests on it and take it down; TEKTON=1.3.0 or 0.59.0 for another Tekton
+	TEKTON=$(TEKTON) $(CLUSTER) run
+
+.PHONY: cluster-up
+cluster-up: ## start a real cluster and keep it until Ctrl-C
+	TEKTON=$(TEKTON) $(CLUSTER) up
+
+.PHONY: cluster-down
+cluster-down: ## take away what a killed cluster left
+	$(CLUSTER) down
+
+.PHONY: record
+record: ## record what the API server sends while SCENARIO=name of tests/scenarios runs, to OUT=file
+	$(CLUSTER) record --scenario $(SCENARIO) --out $(or $(OUT),$(SCENARIO).jsonl.zst)
+
 ##@ Keep house
 .PHONY: fmt
 fmt: ## format the code
@@ -115,7 +139,7 @@ clean: ## remove everything that was built, the installed tools too
 .PHONY: help
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 define INSTALL
 $(CARGO) install --locked --root target/tools/$* --target-dir $(TARGET_DIR)/tools/build $*
