@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::binaries::Group;
 use crate::cluster::{Cluster, take_down};
 use crate::component::{RUN_VARIABLE, interrupt, interrupted, left_behind};
+use crate::examples::{self, ExamplesArgs};
 use crate::shared::{CLUSTER_VARIABLE, Shared};
 use crate::{machine, recorder};
 
@@ -39,6 +40,8 @@ enum Action {
         #[arg(trailing_var_arg = true)]
         command: Vec<String>,
     },
+    /// Plays Tekton's own examples without and with tracestamp and compares.
+    Examples(ExamplesArgs),
     /// Records what the API server sends while a scenario of tests/scenarios runs.
     Record {
         /// The scenario's name, without `.yaml`.
@@ -78,6 +81,7 @@ impl Action {
             Self::Up => up(),
             Self::Down => take_down().map(|()| ExitCode::SUCCESS),
             Self::Run { command } => run(&command),
+            Self::Examples(arguments) => play_examples(&arguments),
             Self::Record { scenario, out } => record(&scenario, &out),
         }
     }
@@ -169,15 +173,24 @@ fn build_tracestamp() -> Result<()> {
 }
 
 fn record(scenario: &str, out: &std::path::Path) -> Result<ExitCode> {
-    let mut own = None;
-    let shared = match Shared::find()? {
-        Some(shared) => shared,
-        None => own.insert(Cluster::start()?).shared().clone(),
-    };
-    let count = recorder::record(&shared, scenario, out)?;
-    if let Some(cluster) = &mut own {
-        cluster.succeeded();
-    }
+    let count = on_a_cluster(|shared| recorder::record(shared, scenario, out))?;
     println!("{count} reviews: {}", out.display());
     Ok(ExitCode::SUCCESS)
+}
+
+fn play_examples(arguments: &ExamplesArgs) -> Result<ExitCode> {
+    build_tracestamp()?;
+    on_a_cluster(|shared| examples::run(shared, arguments))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// On the cluster that is running, else on one for this alone.
+fn on_a_cluster<T>(what: impl FnOnce(&Shared) -> Result<T>) -> Result<T> {
+    if let Some(shared) = Shared::find()? {
+        return what(&shared);
+    }
+    let mut cluster = Cluster::start()?;
+    let result = what(cluster.shared())?;
+    cluster.succeeded();
+    Ok(result)
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::task::block_in_place;
 
 use crate::jaeger::Jaeger;
+use crate::otlp::OtlpTee;
 use crate::scenario::Scenario;
 use crate::shared::{Namespace, Shared, shared};
 use crate::trace::JaegerTrace;
@@ -59,15 +60,15 @@ async fn played(shared: &Shared, scenario: &str, expected: &str) -> Result<Playe
     ensure!(differences.is_empty(), "not the objects' own times:\n{}", differences.join("\n"));
     let warnings = trace.warnings();
     ensure!(warnings.is_empty(), "Jaeger warns:\n{}", warnings.join("\n"));
-    let repeated = repeated(&tracestamp, &trace_id);
+    let repeated = repeated(&tracestamp.tee, &trace_id);
     ensure!(repeated.is_empty(), "sent more than once:\n{}", repeated.join("\n"));
     Ok(Played { trace, trace_id, runs, namespace, tracestamp })
 }
 
 /// Spans of the trace that were sent more than once.
-fn repeated(tracestamp: &Tracestamp, trace_id: &str) -> Vec<String> {
+pub(crate) fn repeated(tee: &OtlpTee, trace_id: &str) -> Vec<String> {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
-    for seen in tracestamp.tee.seen(trace_id) {
+    for seen in tee.seen(trace_id) {
         *counts.entry(format!("{} {}", seen.id(), seen.span.name)).or_default() += 1;
     }
     counts.into_iter().filter(|&(_, count)| count > 1).map(|(span, count)| format!("{span}: {count} times")).collect()

@@ -115,12 +115,20 @@ impl Layer {
         layer.program("bin/bash", Path::new("/bin/bash-static"))?;
         let applets = Command::new("/bin/busybox").arg("--list").output()?.stdout;
         for applet in String::from_utf8(applets)?.lines().filter(|&applet| applet != "busybox" && applet != "bash") {
-            let mut header = tar::Header::new_gnu();
-            header.set_entry_type(tar::EntryType::Symlink);
-            header.set_size(0);
-            layer.0.append_link(&mut header, format!("bin/{applet}"), "/bin/busybox")?;
+            layer.link(&format!("bin/{applet}"), "/bin/busybox")?;
+        }
+        // Scripts begin with `#!/usr/bin/env`.
+        for directory in ["usr/bin", "usr/local/bin"] {
+            layer.link(directory, "/bin")?;
         }
         Ok(layer)
+    }
+
+    fn link(&mut self, path: &str, target: &str) -> Result<()> {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        Ok(self.0.append_link(&mut header, path, target)?)
     }
 
     fn program(&mut self, path: &str, source: &Path) -> Result<()> {

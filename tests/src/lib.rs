@@ -13,6 +13,7 @@ mod binaries;
 pub mod cli;
 pub mod cluster;
 mod component;
+mod examples;
 mod expect;
 mod footprint;
 mod hex;
@@ -32,6 +33,7 @@ mod shared;
 mod sweep;
 mod trace;
 mod tracestamp;
+mod volumes;
 
 pub use component::Component;
 pub use expect::{Played, expect_trace};

@@ -101,7 +101,7 @@ fn evict(namespace: &Namespace, pod: &str) -> Result<String> {
     namespace.kubectl.run_with(&["create", "--raw", &path, "-f", "-"], &eviction.to_string())
 }
 
-fn is_run(object: &Value) -> bool {
+pub(crate) fn is_run(object: &Value) -> bool {
     object
         .get("kind")
         .and_then(Value::as_str)

@@ -11,7 +11,7 @@ use tracestamp_core::stamp::Entropy;
 use tracestamp_core::{Config, Note, Subject, Timestamp};
 
 use crate::patch::patch;
-use crate::review::Review;
+use crate::review::{Options, Review};
 
 /// Annotations may be 256 KiB in all (`k8s.io/apimachinery` `TotalAnnotationSizeLimitB`); what others add needs room.
 const ANNOTATIONS_LIMIT: usize = 240 * 1024;
@@ -141,7 +141,14 @@ impl Review<'_> {
         config: &'r Config,
         entropy: Entropy,
     ) {
+        if self.length > OBJECT_LIMIT {
+            decision.outcome = Outcome::TooLarge;
+            return;
+        }
         decide_about(decision, kind, object, config, |subject, decision| {
+            if subject.annotations.reaches(ANNOTATIONS_LIMIT) {
+                return Outcome::TooLarge;
+            }
             let Some(stamp) = subject.stamp(entropy) else { return Outcome::Unreadable };
             let patch = patch(&stamp, subject.metadata.annotations.is_some());
             let added: usize = stamp.annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
@@ -165,7 +172,7 @@ impl Review<'_> {
     ) {
         let request = &self.request;
         let change = match (decision.operation, &request.old_object) {
-            ("DELETE", _) => Change::Delete(request.options.as_ref().and_then(|options| options.grace_period_seconds)),
+            ("DELETE", _) => Change::Delete(request.options.as_ref().map(Options::deletion).unwrap_or_default()),
             (_, Some(old)) => Change::Update(old),
             (_, None) => {
                 decision.outcome = Outcome::Unreadable;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use thiserror::Error;
 use tracestamp_core::object::{Braced, Object, Text};
+use tracestamp_core::observe::Deletion;
 
 use crate::decision::answer;
 
@@ -99,7 +100,8 @@ pub(crate) struct Request<'a> {
     pub(crate) object: Option<Braced<Object<'a>>>,
     #[serde(borrow)]
     pub(crate) old_object: Option<Braced<Object<'a>>>,
-    pub(crate) options: Option<Options>,
+    #[serde(borrow)]
+    pub(crate) options: Option<Options<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -113,8 +115,18 @@ pub(crate) struct GroupKind<'a> {
 /// `meta/v1` DeleteOptions, as far as they are read.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Options {
-    pub(crate) grace_period_seconds: Option<i64>,
+pub(crate) struct Options<'a> {
+    grace_period_seconds: Option<i64>,
+    orphan_dependents: Option<bool>,
+    #[serde(borrow)]
+    propagation_policy: Option<Text<'a>>,
+}
+
+impl Options<'_> {
+    pub(crate) fn deletion(&self) -> Deletion {
+        let policy = matches!(self.propagation_policy.as_deref(), Some("Foreground" | "Orphan"));
+        Deletion { grace: self.grace_period_seconds, held: policy || self.orphan_dependents == Some(true) }
+    }
 }
 
 /// What is needed of a review to answer it and to count it.

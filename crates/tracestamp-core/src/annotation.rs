@@ -8,8 +8,7 @@ pub const TRACESTATE: &str = "tracestamp.dev/tracestate";
 pub const PARENT: &str = "tracestamp.dev/parent";
 /// Traceparents this object is linked to, comma-separated.
 pub const LINKS: &str = "tracestamp.dev/links";
-/// Part of the seal where the rest of it could be equal for two objects of one trace: a root that joins a creator's
-/// trace, a child with a generateName.
+/// Part of the seal, because all else that is sealed can be equal for two objects of one trace.
 pub const NONCE: &str = "tracestamp.dev/nonce";
 /// `always` or `never`, set by a user on a root: overrides the sampling ratio and the creator's decision.
 pub const SAMPLE: &str = "tracestamp.dev/sample";

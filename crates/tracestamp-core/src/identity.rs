@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::annotation::{PIPELINE_RUN_CARRIER, SAMPLE, TASK_RUN_CARRIER};
-use crate::context::tracestate::{agrees, with_threshold};
+use crate::context::tracestate::{acceptable, agrees, with_threshold};
 use crate::context::{Carried, SpanId, TraceFlags, TraceId, Traceparent};
 use crate::note::Note;
 use crate::object::{Kind, OwnerReference};
@@ -102,7 +102,7 @@ impl<'a> Subject<'a> {
     /// Tekton's carrier that a creator set on this object or on the run above it. `taskrunSpanContext` on a child of a
     /// PipelineRun may be Tekton's own trace.
     fn inherited_carrier(&self) -> Option<&'static str> {
-        let below_pipeline_run = self.kind == Kind::PipelineRun || self.labels.get("tekton.dev/pipelineRun").is_some();
+        let below_pipeline_run = self.labels.get("tekton.dev/pipelineRun").is_some();
         match self.kind {
             Kind::PipelineRun => Some(PIPELINE_RUN_CARRIER),
             Kind::TaskRun if self.owner().is_none() => Some(TASK_RUN_CARRIER),
@@ -149,6 +149,8 @@ impl<'a> Subject<'a> {
         } else {
             with_threshold(tracestate, None)
         };
+        // A threshold added to a long list makes it too long to be read again; ours is the part that must stay.
+        let tracestate = if acceptable(&tracestate) { tracestate } else { Cow::Borrowed("ot=th:0") };
         let tracestate = Cow::Owned(tracestate.into_owned());
         Trace { id: context.trace_id, flags: context.flags.with_sampled(sampled), tracestate }
     }

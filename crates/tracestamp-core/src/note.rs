@@ -19,6 +19,8 @@ pub enum Note {
     Copied,
     /// A time in a termination message lies outside the container's and is not used.
     StepTimeRefused,
+    /// More spans at once than are recorded.
+    SpansDropped,
     /// A time was moved to lie within its object's.
     Clamped,
 }
@@ -35,6 +37,7 @@ impl Note {
             Self::ContextMalformed => "context_malformed",
             Self::Copied => "copied",
             Self::StepTimeRefused => "step_time_refused",
+            Self::SpansDropped => "spans_dropped",
             Self::Clamped => "clamped",
         }
     }

@@ -18,7 +18,7 @@ pub use braced::Braced;
 pub use container::{ContainerState, ContainerStatus, Running, Terminated};
 pub use map::Map;
 pub use spec::{Container, EnvVar, PodSpec, Reference, RunSpec};
-pub use status::{Attempt, Condition, SkippedTask, Status, StepState};
+pub use status::{Attempt, CONTAINERS_LIMIT, Condition, SkippedTask, Status, StepState};
 pub use text::Text;
 
 use crate::Timestamp;

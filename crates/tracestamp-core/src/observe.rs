@@ -19,8 +19,8 @@ use crate::subject::Subject;
 pub enum Change<'a> {
     /// It was updated, main resource or a subresource; this is what it was.
     Update(&'a Object<'a>),
-    /// It was deleted with this `gracePeriodSeconds`; the subject is what it was.
-    Delete(Option<i64>),
+    /// Its deletion was asked for; the subject is what it was.
+    Delete(Deletion),
 }
 
 /// Whether a change can end anything: a cheap look that spares most updates everything else.
@@ -30,6 +30,15 @@ pub fn may_end(kind: Kind, object: &Object<'_>, change: &Change<'_>) -> bool {
         Kind::Pod => pod::may_end(old, object),
         Kind::PipelineRun | Kind::TaskRun | Kind::CustomRun => run::may_end(old, object),
     }
+}
+
+/// How an object is to be deleted (`meta/v1` DeleteOptions).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deletion {
+    /// `gracePeriodSeconds`.
+    pub grace: Option<i64>,
+    /// The API server puts a finalizer on the object first: foreground deletion, or dependents that are to be orphaned.
+    pub held: bool,
 }
 
 impl<'a> Subject<'a> {

@@ -32,7 +32,8 @@ pub(crate) struct Sealed<'a> {
     pub(crate) parent: Option<SpanId>,
     /// Its generateName cut to what stays in the name, or else its name.
     pub(crate) name: &'a str,
-    /// Tells objects apart that agree in all of the above within one trace; mostly empty.
+    /// Tells objects apart that agree in all of the above: runs that join one creator's trace, a Pod that Tekton makes anew
+    /// under the name of one that is gone.
     pub(crate) nonce: &'a str,
 }
 

@@ -58,8 +58,7 @@ impl<'a> Subject<'a> {
             return Some(Minted { identity, nonce: self.nonce().into_owned(), baggage: None });
         }
         let lineage = self.lineage()?;
-        let generated = !self.metadata.generate_name.as_deref().unwrap_or_default().is_empty();
-        let nonce = if generated { entropy.nonce() } else { String::new() };
+        let nonce = entropy.nonce();
         let mut identity = self.identity_in(lineage.trace, lineage.parent, &nonce);
         identity.links.extend(self.replaced_carrier(&identity));
         Some(Minted { identity, nonce, baggage: None })
@@ -87,16 +86,16 @@ impl<'a> Subject<'a> {
             self.note(Note::Copied);
             links.push(copied.into());
         }
+        let nonce = entropy.nonce();
         let minted = match creators {
             Some(carried) if mode == CarrierMode::Join => {
-                let nonce = entropy.nonce();
                 let identity = self.identity_in(self.joined(&carried), Some(carried.context.span_id), &nonce);
                 Minted { identity, nonce, baggage: carried.baggage }
             }
             other => {
                 links.extend(other.iter().map(|carried| Link::from(carried.context)));
-                let identity = self.identity_in(self.new_trace(entropy.trace_id()), None, "");
-                Minted { identity, nonce: String::new(), baggage: other.and_then(|carried| carried.baggage) }
+                let identity = self.identity_in(self.new_trace(entropy.trace_id()), None, &nonce);
+                Minted { identity, nonce, baggage: other.and_then(|carried| carried.baggage) }
             }
         };
         let parent_is_remote = minted.identity.parent.is_some();
@@ -118,9 +117,7 @@ impl<'a> Subject<'a> {
         self.set(stamp, TRACESTATE, stamp.identity.tracestate.clone().into_owned());
         self.set(stamp, PARENT, parent.map(|parent| parent.to_string()).unwrap_or_default());
         self.set(stamp, LINKS, links.join(","));
-        if self.uses_nonce() {
-            self.set(stamp, NONCE, nonce.to_owned());
-        }
+        self.set(stamp, NONCE, nonce.to_owned());
     }
 
     /// Sets an annotation unless it has the value already. No value means absent; one that was inherited or copied is

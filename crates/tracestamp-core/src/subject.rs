@@ -45,7 +45,7 @@ impl<'a> Subject<'a> {
         let metadata = object.metadata.as_ref()?;
         Some(Self {
             kind,
-            namespace: metadata.namespace.as_deref().filter(|_| namespace.is_empty()).unwrap_or(namespace),
+            namespace,
             object,
             metadata,
             labels: Map::parse(metadata.labels)?,
@@ -98,21 +98,14 @@ impl<'a> Subject<'a> {
         self.metadata.generate_name.as_deref().unwrap_or_default()
     }
 
-    /// Whether the nonce on the object belongs to its own seal; children inherit that of their root.
-    pub(crate) fn uses_nonce(&self) -> bool {
-        self.owner().is_none() || !self.generate_name().is_empty()
-    }
-
     /// What this object's own span id is a digest of, under `parent`.
     pub(crate) fn sealed<'s>(&'s self, parent: Option<SpanId>, nonce: &'s str) -> Sealed<'s> {
         let prefix = generated_prefix(self.generate_name());
-        Sealed {
-            namespace: self.namespace,
-            kind: self.kind,
-            parent,
-            name: if prefix.is_empty() { self.name() } else { prefix },
-            nonce: if self.uses_nonce() { nonce } else { "" },
-        }
+        // A creator may give both; then the name is not made of the generateName.
+        let suffix = self.name().strip_prefix(prefix).filter(|_| !prefix.is_empty());
+        let generated = self.name().is_empty() || suffix.is_some_and(|suffix| suffix.len() == GENERATED_SUFFIX);
+        let name = if generated { prefix } else { self.name() };
+        Sealed { namespace: self.namespace, kind: self.kind, parent, name, nonce }
     }
 
     /// Whether `stamped` is this object's own.
@@ -133,17 +126,14 @@ impl<'a> Subject<'a> {
     }
 
     /// Of a relative only its name is known here: a generated one is its generateName and five characters, so both
-    /// readings are tried, each with and without the nonce that may have been inherited with the context.
+    /// readings are tried, with the nonce that was inherited with the context.
     fn fits_relative(&self, stamped: Stamped, kind: Kind, name: &str) -> bool {
         let Stamped { context, parent } = stamped;
         let nonce = self.nonce();
-        let nonces = || ["", &*nonce].into_iter().skip(usize::from(nonce.is_empty()));
         let prefix = name.len().checked_sub(GENERATED_SUFFIX).and_then(|cut| name.get(..cut));
         [Some(name), prefix].into_iter().flatten().any(|name| {
-            nonces().any(|nonce| {
-                let sealed = Sealed { namespace: self.namespace, kind, parent, name, nonce };
-                self.seal().own(context.trace_id, sealed) == context.span_id
-            })
+            let sealed = Sealed { namespace: self.namespace, kind, parent, name, nonce: &nonce };
+            self.seal().own(context.trace_id, sealed) == context.span_id
         })
     }
 }

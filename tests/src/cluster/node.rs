@@ -12,7 +12,7 @@ use super::control_plane::Api;
 use super::run::SOCKETS;
 use super::{BRIDGE, BRIDGE_ADDRESS, CGROUP, CNI_NETWORK, Starter, flag_file};
 use crate::kubectl::Kubectl;
-use crate::{image, port, sweep};
+use crate::{image, port, sweep, volumes};
 
 const NODE: &str = "e2e";
 /// How many claims a run of all tests may make.
@@ -100,25 +100,16 @@ impl Starter {
 }
 
 impl Starter {
-    /// Volumes made beforehand: nothing on the node could make them when a claim asks.
+    /// What workspaces are claimed from.
     pub(super) fn make_volumes(&self, kubectl: &Kubectl) -> Result<()> {
         let class = json!({
             "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
-            "metadata": {"name": "host", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+            "metadata": {"name": volumes::CLASS, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
             "provisioner": "kubernetes.io/no-provisioner",
         });
         let volumes = (0..VOLUMES).map(|number| {
             let path = self.directory.join(format!("volumes/{number}"));
-            json!({
-                "apiVersion": "v1", "kind": "PersistentVolume",
-                "metadata": {"name": format!("volume-{number}")},
-                "spec": {
-                    "storageClassName": "host",
-                    "capacity": {"storage": "20Gi"},
-                    "accessModes": ["ReadWriteOnce", "ReadWriteMany"],
-                    "hostPath": {"path": path, "type": "DirectoryOrCreate"},
-                },
-            })
+            volumes::volume(&format!("volume-{number}"), "20Gi", &path)
         });
         let manifests: Vec<_> = std::iter::once(class).chain(volumes).map(|object| object.to_string()).collect();
         kubectl.run_with(&["apply", "--server-side", "-f", "-"], &manifests.join("\n---\n")).map(drop)

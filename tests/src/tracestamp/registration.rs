@@ -11,7 +11,8 @@ const RUN_CHANGED: &str = "request.operation == 'DELETE'
 || has(object.status) != has(oldObject.status)
 || (has(object.status) && object.status != oldObject.status)
 || object.metadata.generation != oldObject.metadata.generation
-|| has(object.metadata.deletionTimestamp) != has(oldObject.metadata.deletionTimestamp)";
+|| has(object.metadata.deletionTimestamp) != has(oldObject.metadata.deletionTimestamp)
+|| has(object.metadata.finalizers) != has(oldObject.metadata.finalizers)";
 
 /// What can be a transition of a Pod. The kubelet writes all statuses of a node in one goroutine, so that every call
 /// less is a gain there.

@@ -111,3 +111,16 @@ fn the_key_of_the_seal_is_used_for_all_of_them() {
     let unkeyed = World::default();
     assert_ne!(end_of(&unkeyed, &task_run, succeeded()).span("task_run").record.context, own(&task_run));
 }
+
+#[test]
+fn a_run_with_a_name_and_a_generate_name_is_known_by_its_children() {
+    let world = World::default();
+    for name in ["build-42", "other", "build-abcde"] {
+        let mut run = pipeline_run();
+        run["metadata"]["name"] = json!(name);
+        let run = world.created(&run);
+        let task = world.created(&task_run(&run));
+        assert_eq!(parent(&task), Some(own(&run)), "{name}");
+        assert_eq!(end_of(&world, &run, succeeded()).span("pipeline_run").record.context, own(&run), "{name}");
+    }
+}

@@ -130,3 +130,46 @@ fn a_delete_that_is_reviewed_again_gives_the_same_ids() {
     let ids = |decided: Decided| decided.spans.iter().map(|span| span.record.context.span_id).collect::<Vec<_>>();
     assert_eq!(ids(world.delete(&run, json!(null))), ids(world.delete(&run, json!(null))));
 }
+
+#[test]
+fn a_deletion_that_a_finalizer_is_going_to_hold_closes_nothing() {
+    // The API server puts the finalizer on after the review.
+    let world = World::default();
+    let run = with_status(&world.created(&pipeline_run()), started());
+    for options in [
+        json!({"propagationPolicy": "Foreground"}),
+        json!({"propagationPolicy": "Orphan"}),
+        json!({"orphanDependents": true}),
+    ] {
+        let review = review("DELETE", None, Some(&run), &json!({"options": options}));
+        assert!(world.decide(tracestamp_admission::Endpoint::Observe, &review).spans.is_empty(), "{options}");
+    }
+    let review = review("DELETE", None, Some(&run), &json!({"options": {"propagationPolicy": "Background"}}));
+    assert_eq!(world.decide(tracestamp_admission::Endpoint::Observe, &review).whats(), ["pending", "pipeline_run"]);
+}
+
+#[test]
+fn a_pod_that_no_kubelet_has_yet_goes_with_its_first_delete() {
+    let world = World::default();
+    let mut pod = with_status(&pod_in(&world), json!({"phase": "Pending"}));
+    pod["spec"].as_object_mut().unwrap().remove("nodeName");
+    assert_eq!(world.delete(&pod, json!(null)).whats(), ["pod"]);
+    pod["metadata"]["finalizers"] = json!(["a"]);
+    assert!(world.delete(&pod, json!(null)).spans.is_empty());
+}
+
+#[test]
+fn a_pod_that_goes_while_only_a_stopped_sidecars_image_runs_had_succeeded() {
+    let world = World::default();
+    let mut pod = pod_in(&world);
+    pod["spec"]["containers"].as_array_mut().unwrap().push(json!({"name": "sidecar-db"}));
+    let mut list = containers(&[
+        ("step-make", ended(0, "02", "03")),
+        ("step-pack", ended(0, "02", "03")),
+        ("sidecar-db", running("37")),
+    ]);
+    list[2]["lastState"] = ended(137, "02", "36");
+    let decided = world.delete(&with_status(&pod, json!({"podIP": "10.0.0.1", "containerStatuses": list})), json!(0));
+    assert_eq!(decided.whats(), ["pod"]);
+    assert!(!decided.span("pod").failed());
+}

@@ -97,3 +97,28 @@ fn a_dry_run_gets_the_same_patch_and_no_span() {
     let decided = world.decide(Endpoint::Observe, &update);
     assert_eq!((decided.outcome, decided.spans.len()), ("dry_run", 0));
 }
+
+#[test]
+fn a_users_text_is_cut_before_it_fills_the_spool() {
+    let mut run = pipeline_run();
+    run["spec"]["pipelineRef"]["name"] = json!("\u{e9}".repeat(100_000));
+    let world = World::default();
+    let run = world.created(&run);
+    let ended = end_of(&world, &run, succeeded());
+    let span = ended.span("pipeline_run");
+    assert!(span.record.name.len() <= 1024);
+    assert!(span.attribute("cicd.pipeline.name").unwrap().len() <= 1024);
+}
+
+#[test]
+fn a_run_with_thousands_of_attempts_gives_a_bounded_number_of_spans() {
+    let world = World::default();
+    let run = world.created(&pipeline_run());
+    let task = world.created(&task_run(&run));
+    let entry = json!({"conditions": [{"type": "Succeeded", "status": "False", "reason": "Failed"}],
+        "startTime": "2026-11-21T11:00:01Z", "completionTime": "2026-11-21T11:00:04Z"});
+    let after = with_status(&task, json!({"retriesStatus": vec![entry; 5000]}));
+    let decided = world.update(&with_status(&task, json!({})), &after);
+    assert_eq!(decided.spans.len(), 512);
+    assert!(decided.notes.contains(&"spans_dropped"));
+}

@@ -4,7 +4,9 @@ use crate::world::*;
 
 pub fn pod_in(world: &World) -> Value {
     let run = world.created(&pipeline_run());
-    world.created(&pod(&world.created(&task_run(&run))))
+    let mut pod = world.created(&pod(&world.created(&task_run(&run))));
+    pod["spec"]["nodeName"] = json!("node-1");
+    pod
 }
 
 pub fn ended(code: i64, start: &str, end: &str) -> Value {
@@ -151,4 +153,30 @@ fn every_span_below_says_where_it_belongs() {
             assert_eq!(span.attribute(key).unwrap(), value, "{} {key}", span.what);
         }
     }
+}
+
+#[test]
+fn a_pod_that_tekton_makes_anew_under_the_same_name_has_ids_of_its_own() {
+    let world = World::default();
+    let run = world.created(&pipeline_run());
+    let task = world.created(&task_run(&run));
+    let (first, second) = (world.created(&pod(&task)), world.created(&pod(&task)));
+    let ids = |pod: &Value| {
+        let decided = world.update(&with_status(pod, json!({})), &with_status(pod, crate::missed::terminated()));
+        decided.spans.iter().map(|span| span.record.context.span_id).collect::<std::collections::HashSet<_>>()
+    };
+    assert_eq!(ids(&first).len(), 3);
+    assert!(ids(&first).is_disjoint(&ids(&second)));
+    assert_eq!(parent(&first), parent(&second));
+}
+
+#[test]
+fn a_pod_with_more_containers_than_run_anywhere_costs_no_more_than_they_would() {
+    let world = World::default();
+    let pod = pod_in(&world);
+    let many: Vec<_> = (0..3000).map(|n| (format!("step-{n}"), ended(0, "02", "03"))).collect();
+    let many: Vec<_> = many.iter().map(|(name, state)| (&**name, state.clone())).collect();
+    let status = json!({"containerStatuses": containers(&many), "initContainerStatuses": containers(&many)});
+    let decided = world.update(&with_status(&pod, json!({})), &with_status(&pod, status));
+    assert_eq!(decided.spans.len(), 512);
 }

@@ -243,3 +243,24 @@ fn labels_and_annotations_are_told_only_when_named() {
     assert_eq!(span.attribute("tekton.pipelinerun.annotation.ticket").unwrap(), "T-1");
     assert!(!format!("{span:?}").contains("hidden"));
 }
+
+#[test]
+fn attempts_of_a_custom_run_are_told_as_those_of_a_task_run() {
+    let (world, run) = run();
+    let mut custom = task_run(&run);
+    custom["kind"] = json!("CustomRun");
+    let custom = world.created(&custom);
+    let (before, after) = retried(&world, &custom);
+    assert_eq!(world.update(&before, &after).span("attempt").record.name, "attempt 1");
+}
+
+#[test]
+fn an_attempt_that_seems_to_begin_before_its_run_is_clamped_to_it() {
+    let (world, run) = run();
+    let task = world.created(&task_run(&run));
+    let (before, mut after) = retried(&world, &task);
+    after["status"]["retriesStatus"][0]["startTime"] = json!("2026-11-21T10:59:58Z");
+    let decided = world.update(&before, &after);
+    assert_eq!(decided.span("attempt").times(), "11:00:00 11:00:04");
+    assert_eq!(decided.span("attempt").attribute("tracestamp.clamped").unwrap(), "true");
+}

@@ -63,3 +63,12 @@ fn an_object_that_was_never_stamped_is_sampled_by_its_derived_trace_id() {
     assert_ne!(span(1.0), 0);
     assert_eq!(span(0.0), 0);
 }
+
+#[test]
+fn a_threshold_never_makes_the_tracestate_too_long_to_be_read_again() {
+    let mut run = pipeline_run();
+    set(&mut run, "traceparent", UNSAMPLED);
+    set(&mut run, "tracestate", &format!("a={}", "x".repeat(508)));
+    set(&mut run, "tracestamp.dev/sample", "always");
+    assert_eq!(annotation(&World::default().stamped(&run), "tracestamp.dev/tracestate"), Some("ot=th:0"));
+}

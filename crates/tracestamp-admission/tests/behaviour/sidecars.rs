@@ -69,3 +69,19 @@ fn a_sidecar_killed_with_its_pod_is_no_error() {
     let killed = json!({"containerStatuses": containers(&[("step-make", running("02")), ("sidecar-db", ended(137, "02", "06"))])});
     assert!(!world.update(&with_status(&pod, json!({})), &with_status(&pod, killed)).span("sidecar").failed());
 }
+
+#[test]
+fn a_stopped_sidecar_is_not_told_as_the_image_that_stopped_it() {
+    let world = World::default();
+    let mut pod = pod_in(&world);
+    pod["spec"]["containers"].as_array_mut().unwrap().push(json!({"name": "sidecar-db", "image": "nop:1"}));
+    let mut first = ended(137, "02", "36");
+    first["terminated"]["containerID"] = json!("containerd://true-one");
+    let swapped = status(json!({"name": "sidecar-db", "restartCount": 1, "state": running("37"), "lastState": first,
+        "containerID": "containerd://nop", "imageID": "nop@sha256:00"}));
+    let decided = world.update(&with_status(&pod, json!({})), &with_status(&pod, swapped));
+    let span = decided.span("sidecar");
+    assert_eq!(span.attribute("container.id").unwrap(), "true-one");
+    assert_eq!(span.attribute("container.image.name"), None);
+    assert!(!format!("{span:?}").contains("nop"));
+}

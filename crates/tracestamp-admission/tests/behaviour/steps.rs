@@ -6,7 +6,8 @@ use crate::world::*;
 fn step(code: i64, reason: &str, message: Option<&str>) -> Span {
     let world = World::default();
     let pod = pod_in(&world);
-    let mut state = json!({"exitCode": code, "reason": reason, "startedAt": "2026-11-21T11:00:02Z", "finishedAt": "2026-11-21T11:00:06Z"});
+    let mut state = json!({"exitCode": code, "reason": reason, "startedAt": "2026-11-21T11:00:02Z", "finishedAt": "2026-11-21T11:00:06Z",
+        "containerID": "containerd://abc"});
     if let Some(message) = message {
         state["message"] = json!(message);
     }
@@ -15,7 +16,7 @@ fn step(code: i64, reason: &str, message: Option<&str>) -> Span {
 
 fn step_of(world: &World, pod: &Value, state: &Value) -> Span {
     let status = json!({"containerStatuses": [{"name": "step-make", "state": {"terminated": state},
-        "containerID": "containerd://abc", "imageID": "reg:5000/tools/make@sha256:00"}]});
+        "imageID": "reg:5000/tools/make@sha256:00"}]});
     world.update(&with_status(pod, json!({})), &with_status(pod, status)).span("step").clone()
 }
 
@@ -127,4 +128,14 @@ fn results_in_the_message_are_never_told() {
     assert!(!format!("{span:?}").contains("s3cret"));
     let span = step(1, "s3cret", Some("s3cret"));
     assert!(!format!("{:?}", span.record.status).contains("s3cret"));
+}
+
+#[test]
+fn a_step_that_was_killed_without_a_word_is_not_said_never_to_have_started() {
+    for reason in ["OOMKilled", "Error"] {
+        let span = step(137, reason, None);
+        assert_eq!(span.attribute("tracestamp.step.started"), None, "{reason}");
+        assert_eq!(span.attribute("tracestamp.start").unwrap(), "unknown");
+        assert!(span.failed());
+    }
 }

@@ -89,6 +89,8 @@ pub struct Terminated<'a> {
     started_at: Option<Text<'a>>,
     #[serde(borrow)]
     finished_at: Option<Text<'a>>,
+    #[serde(borrow, rename = "containerID")]
+    pub container_id: Option<Text<'a>>,
 }
 
 impl<'a> Terminated<'a> {

@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 use super::Text;
 use super::text::string;
 
-/// A JSON object of strings, in the order written; the values stay raw until they are asked for.
+/// A JSON object of strings; the values stay raw until they are asked for. Sorted by key, because any user may write a
+/// hundred thousand of them.
 #[derive(Debug, Default)]
 pub struct Map<'a>(Vec<(Text<'a>, &'a RawValue)>);
 
@@ -21,7 +22,7 @@ impl<'a> Map<'a> {
 
     /// The value of `key`. As in Go, the last of equal keys counts.
     pub fn get(&self, key: &str) -> Option<Cow<'a, str>> {
-        self.0.iter().rev().find(|(found, _)| **found == *key).and_then(|(_, raw)| string(Some(raw)))
+        string(self.raw(key))
     }
 
     /// The value of `key`, when it is there and not empty.
@@ -32,11 +33,16 @@ impl<'a> Map<'a> {
     /// The value of `key` if it is at most `limit` bytes as written, escapes included; `Err` when it is longer. What
     /// is longer is not even read.
     pub fn get_bounded(&self, key: &str, limit: usize) -> Result<Option<Cow<'a, str>>, TooLong> {
-        match self.0.iter().rev().find(|(found, _)| **found == *key) {
-            Some((_, raw)) if raw.get().len() > limit + 2 => Err(TooLong),
-            Some((_, raw)) => Ok(string(Some(raw)).filter(|value| !value.is_empty())),
-            None => Ok(None),
+        match self.raw(key) {
+            Some(raw) if raw.get().len() > limit + 2 => Err(TooLong),
+            raw => Ok(string(raw).filter(|value| !value.is_empty())),
         }
+    }
+
+    fn raw(&self, key: &str) -> Option<&'a RawValue> {
+        let after = self.0.partition_point(|(found, _)| **found <= *key);
+        let (found, raw) = self.0.get(after.checked_sub(1)?)?;
+        (**found == *key).then_some(*raw)
     }
 
     /// Whether keys and values are `limit` bytes or more in all, as Kubernetes counts them.
@@ -76,6 +82,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
                     }
                     entries.push((key, value));
                 }
+                // Stable: of equal keys the last stays last.
+                entries.sort_by(|(one, _), (other, _)| one.cmp(other));
                 Ok(Map(entries))
             }
         }

@@ -10,6 +10,9 @@ use super::container::ContainerStatus;
 use super::text::{instant, string};
 use crate::Timestamp;
 
+/// The most containers of either list that are looked at. A kubelet starts no Pod with as many.
+pub const CONTAINERS_LIMIT: usize = 256;
+
 /// The fields of the statuses of PipelineRun, TaskRun, CustomRun and Pod that are read; none of them means two things.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -94,9 +97,10 @@ impl<'a> Status<'a> {
         list(self.steps)
     }
 
-    /// Init containers first, then the others.
+    /// Init containers first, then the others; no more than a Pod that runs can have.
     pub fn containers(&self) -> impl Iterator<Item = &ContainerStatus<'a>> {
-        self.init_container_statuses.iter().chain(&self.container_statuses).flatten()
+        let all = self.init_container_statuses.iter().chain(&self.container_statuses);
+        all.flat_map(|list| list.iter().take(CONTAINERS_LIMIT))
     }
 
     /// The status of one container.

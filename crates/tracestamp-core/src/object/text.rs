@@ -10,7 +10,7 @@ use crate::Timestamp;
 
 /// A borrowed string. The newtype is needed: `#[serde(borrow)]` reaches into a bare `Cow` only, so that an
 /// `Option<Cow<str>>` would allocate.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
 pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 

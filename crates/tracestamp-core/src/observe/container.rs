@@ -38,7 +38,7 @@ pub(super) fn deleted<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, is: &'
         let what = what(pod, status);
         let started = running.started().unwrap_or(pod.created);
         let at = end.at.max(started);
-        let mut attributes = told(pod, status);
+        let mut attributes = told(pod, status, None);
         // When a running step's turn came is told only by its termination message, which never comes.
         let extent = match what {
             SpanWhat::Step => {
@@ -50,6 +50,19 @@ pub(super) fn deleted<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, is: &'
         };
         write(scribe, pod, status, what, extent.received(end.received), Outcome::DELETED, attributes);
     }
+}
+
+/// Whether every step is terminated: then they decide about the Pod, for the kubelet calls it Failed as well when nothing
+/// but a sidecar was stopped after them.
+pub(super) fn steps_ended(pod: &PodView<'_>, status: &Status<'_>) -> bool {
+    let mut steps = pod.spec.containers.iter().flatten().filter(|container| container.name.starts_with("step-"));
+    steps.all(|step| status.container(&step.name).is_some_and(|step| step.terminated().is_some()))
+}
+
+/// Whether every container of the Pod has ended, if only to be started again as another image.
+pub(super) fn all_ended_once(pod: &PodView<'_>, status: &Status<'_>) -> bool {
+    let ended = |name: &str| status.container(name).is_some_and(|container| container.first_end().is_some());
+    pod.spec.containers.iter().flatten().all(|container| ended(&container.name))
 }
 
 /// What the first failed step makes of its Pod. The spec has them in their order, statuses are sorted by name; after a
@@ -69,7 +82,7 @@ fn write_ended<'a>(
     end: &'a Terminated<'a>,
 ) {
     let what = what(pod, status);
-    let mut attributes = told(pod, status);
+    let mut attributes = told(pod, status, Some(end));
     let (Some(started), Some(finished)) = (end.started(), end.finished()) else {
         // `ContainerStatusUnknown`: it never started, and the kubelet says so when the Pod goes.
         let at = killed(scribe, pod);
@@ -136,7 +149,8 @@ fn step<'a>(
         if told.started.is_some() {
             scribe.subject.note(Note::StepTimeRefused);
         }
-        let never = message.is_empty() && code != 0;
+        // Killed outright, a step leaves no message either.
+        let never = message.is_empty() && !matches!((code, reason), (0 | 137, _) | (_, "OOMKilled"));
         attributes.push(if never {
             Attribute::new("tracestamp.step.started", false)
         } else {
@@ -169,12 +183,20 @@ fn ending<'a>(code: i64, reason: String) -> Vec<Attribute<'a>> {
 }
 
 /// What a container's span says about the container.
-fn told<'a>(pod: &PodView<'a>, status: &'a ContainerStatus<'a>) -> Vec<Attribute<'a>> {
+fn told<'a>(pod: &PodView<'a>, status: &'a ContainerStatus<'a>, end: Option<&'a Terminated<'a>>) -> Vec<Attribute<'a>> {
     let mut attributes = vec![
         Attribute::new("tracestamp.attempt", pod.attempt),
         Attribute::new("k8s.container.name", &*status.name),
         Attribute::new("k8s.container.restart_count", 0_i64),
     ];
+    // A runtime's id is written with the runtime's scheme in front.
+    let id = end.map_or(status.container_id.as_deref(), |end| end.container_id.as_deref());
+    let id = id.and_then(|id| id.split_once("://")).map(|(_, id)| id).filter(|id| !id.is_empty());
+    attributes.extend(id.map(|id| Attribute::new("container.id", id)));
+    if end.is_some_and(|end| !status.terminated().is_some_and(|now| std::ptr::eq(now, end))) {
+        // It runs as another image by now, and that is what spec and status name.
+        return attributes;
+    }
     let mut all = pod.spec.containers.iter().chain(&pod.spec.init_containers).flatten();
     let image = all.find(|container| container.name == status.name).and_then(|container| container.image.as_deref());
     if let Some(image) = image {
@@ -186,9 +208,6 @@ fn told<'a>(pod: &PodView<'a>, status: &'a ContainerStatus<'a>) -> Vec<Attribute
     let digest = status.image_id.as_deref().filter(|id| id.contains('@'));
     let digests = digest.map(|digest| Value::TextList(vec![Cow::Borrowed(digest)]));
     attributes.extend(digests.map(|digests| Attribute::new("container.image.repo_digests", digests)));
-    // A runtime's id is written with the runtime's scheme in front.
-    let id = status.container_id.as_deref().and_then(|id| id.split_once("://")).map(|(_, id)| id);
-    attributes.extend(id.map(|id| Attribute::new("container.id", id)));
     attributes
 }
 

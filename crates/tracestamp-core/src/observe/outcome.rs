@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::scribe::cut;
 use crate::object::{Condition, StepState};
 use crate::span::Status;
 
@@ -26,7 +27,8 @@ impl Outcome {
     pub(super) const SUCCESS: Self = Self { result: "success", error: None, description: String::new() };
     /// Nothing is said: a part of a run has no result of its own.
     pub(super) const UNTOLD: Self = Self { result: "", error: None, description: String::new() };
-    /// A Pod that failed before its steps could: what failed it has a span of its own, and that is the error.
+    /// A Pod that failed before its steps could: an init container with a span of its own, or the node, which the TaskRun
+    /// tells.
     pub(super) const FAILED_BEFORE_STEPS: Self = Self { result: "error", error: None, description: String::new() };
     pub(super) const SKIPPED: Self = Self { result: "skip", error: None, description: String::new() };
     /// Deleted before its end.
@@ -94,13 +96,13 @@ fn told_by_node(message: &str) -> bool {
 /// The part of a failing condition's message that cannot quote users' values; empty when that is not certain.
 fn description(reason: &str, message: &str) -> String {
     let told = match reason {
-        "PipelineRunTimeout" | "TaskRunTimeout" | "CustomRunTimedOut" => message.contains("failed to finish within"),
+        "PipelineRunTimeout" | "TaskRunTimeout" => message.contains("failed to finish within"),
         "TaskRunImagePullFailed" | "PullImageFailed" | "PodEvicted" | "StepOOM" | "SidecarOOM" | "InitContainerOOM" => {
             true
         }
         _ => told_by_node(message),
     };
-    if told { cut(message).to_owned() } else { exit_code(message).unwrap_or_default().to_owned() }
+    bounded(if told { message } else { exit_code(message).unwrap_or_default() })
 }
 
 /// `"step-x" exited with code 3`, the one form of a failing step's message (`pkg/pod/status.go`); what follows is left
@@ -111,15 +113,19 @@ fn exit_code(message: &str) -> Option<&str> {
     let at = named.find(WORDS).filter(|&at| named.bytes().take(at).all(|b| b.is_ascii_alphanumeric() || b == b'-'))?;
     let code = named.get(at + WORDS.len()..)?;
     let digits = code.bytes().take_while(u8::is_ascii_digit).count();
-    message.get(..1 + at + WORDS.len() + digits).filter(|_| digits > 0).map(cut)
+    message.get(..1 + at + WORDS.len() + digits).filter(|_| digits > 0)
 }
 
-fn cut(text: &str) -> &str {
-    let mut end = text.len().min(DESCRIPTION_LIMIT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
+/// The text, bounded, without what follows a question mark in a URL: registries sign those.
+fn bounded(text: &str) -> String {
+    let mut parts = text.split('?');
+    let mut told: Cow<'_, str> = Cow::Owned(parts.next().unwrap_or_default().to_owned());
+    for part in parts {
+        let end = part.find([' ', '"', '\'', '\n']).unwrap_or(part.len());
+        told.to_mut().push_str(part.get(end..).unwrap_or_default());
     }
-    text.get(..end).unwrap_or_default()
+    cut(&mut told, DESCRIPTION_LIMIT);
+    told.into_owned()
 }
 
 /// Reasons that are the cluster's fault and no user's.
@@ -141,7 +147,7 @@ const INFRASTRUCTURE: [&str; 15] = [
     "TaskRunStopSidecarFailed",
 ];
 
-const RUN_REASONS: [&str; 61] = [
+const RUN_REASONS: [&str; 52] = [
     "CELEvaluationFailed",
     "Cancelled",
     "CouldntCreateWorkspacePVC",
@@ -173,9 +179,6 @@ const RUN_REASONS: [&str; 61] = [
     "ParameterTypeMismatch",
     "PipelineInvalidGraph",
     "PipelineRunCancelled",
-    "PipelineRunCouldntCancel",
-    "PipelineRunCouldntTimeOut",
-    "PipelineRunStopping",
     "PipelineRunTimeout",
     "PipelineValidationFailed",
     "PodAdmissionFailed",
@@ -184,15 +187,11 @@ const RUN_REASONS: [&str; 61] = [
     "PullImageFailed",
     "ReasonCouldntCreateOrUpdateAffinityAssistantStatefulSet",
     "RequiredWorkspaceMarkedOptional",
-    "ResolvingPipelineRef",
-    "ResolvingStepActionRef",
-    "ResolvingTaskRef",
     "ResourceVerificationFailed",
     "SidecarFailed",
     "SidecarOOM",
     "StepFailed",
     "StepOOM",
-    "StoppedRunFinally",
     "TaskRunCancelled",
     "TaskRunImagePullFailed",
     "TaskRunResolutionFailed",
@@ -201,8 +200,6 @@ const RUN_REASONS: [&str; 61] = [
     "TaskRunTimeout",
     "TaskRunValidationFailed",
     "TaskValidationFailed",
-    "TimedOut",
-    "ToBeRetried",
 ];
 
 const CONTAINER_REASONS: [&str; 14] = [
@@ -277,5 +274,7 @@ mod tests {
             assert_eq!(of(reason, message, &[]).description, told, "{message}");
         }
         assert_eq!(of("PodEvicted", &"é".repeat(500), &[]).description.len(), 256);
+        let pulled = of("TaskRunImagePullFailed", "Get \"https://r/x?X-Signature=s3cret\": denied", &[]);
+        assert_eq!(pulled.description, "Get \"https://r/x\": denied");
     }
 }

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::Change;
 use super::container::{self, End};
 use super::outcome::Outcome;
 use super::scribe::{Draft, Extent, Scribe};
+use super::{Change, Deletion};
 use crate::Timestamp;
 use crate::object::{Object, PodSpec, Status};
 use crate::span::{Attribute, SpanWhat};
@@ -59,13 +59,17 @@ pub(super) fn observe<'a>(scribe: &mut Scribe<'_, 'a>, change: &Change<'a>) {
                 ended_pod(scribe, &pod, status);
             }
         }
-        // The first DELETE, with the Pod's grace period, is only a request.
-        Change::Delete(Some(0)) => match &subject.object.status {
-            Some(status) => deleted_pod(scribe, &pod, status),
-            None => write_pod(scribe, &pod, None, killed(scribe, &pod), Outcome::DELETED),
-        },
+        Change::Delete(deletion) if is_final(&pod.spec, deletion) && !subject.metadata.held() => {
+            deleted_pod(scribe, &pod, subject.object.status.as_ref());
+        }
         Change::Delete(_) => {}
     }
+}
+
+/// The first DELETE, with the Pod's grace period, is only a request, unless no kubelet has the Pod yet
+/// (`kubernetes/kubernetes` `pkg/registry/core/pod/strategy.go` CheckGracefulDelete).
+fn is_final(spec: &PodSpec<'_>, deletion: &Deletion) -> bool {
+    deletion.grace == Some(0) || spec.node_name.as_deref().unwrap_or_default().is_empty()
 }
 
 /// Every regular container and native sidecar is terminated; or the Pod's phase is final and none runs any more, some
@@ -96,25 +100,32 @@ fn ended_pod<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: &'a Sta
         Some(last) if !(unknown && pod.killed.is_some()) => End { at: last, received: false },
         _ => killed(scribe, pod),
     };
-    // Only steps decide: the kubelet calls a Pod Failed as well when nothing but a sidecar was stopped after them.
     let outcome = match container::failed_step(pod, status) {
         Some(failed) => failed,
-        None if all_terminated(&pod.spec, status) => Outcome::SUCCESS,
+        None if container::steps_ended(pod, status) => Outcome::SUCCESS,
         None => Outcome::FAILED_BEFORE_STEPS,
     };
     write_pod(scribe, pod, Some(status), end, outcome);
 }
 
-fn deleted_pod<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: &'a Status<'a>) {
+fn deleted_pod<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: Option<&'a Status<'a>>) {
     let end = killed(scribe, pod);
+    let Some(status) = status else { return write_pod(scribe, pod, None, end, Outcome::DELETED) };
     if never_ready(status) {
         let scheduled = status.since(SCHEDULED).unwrap_or(pod.created);
         preparation_part(scribe, pod, SpanWhat::Schedule, pod.created, scheduled);
     }
     container::deleted(scribe, pod, status, end);
-    if !over(&pod.spec, status) {
-        write_pod(scribe, pod, Some(status), end, Outcome::DELETED);
+    if over(&pod.spec, status) {
+        return;
     }
+    // What still runs may be no more than the image that Tekton stopped a sidecar with.
+    let outcome = if container::all_ended_once(pod, status) {
+        container::failed_step(pod, status).unwrap_or(Outcome::SUCCESS)
+    } else {
+        Outcome::DELETED
+    };
+    write_pod(scribe, pod, Some(status), end, outcome);
 }
 
 /// The condition goes back to False at the Pod's end, so what a sandbox leaves behind is asked as well.

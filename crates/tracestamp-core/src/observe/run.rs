@@ -40,7 +40,9 @@ pub(super) fn observe<'a>(scribe: &mut Scribe<'_, 'a>, change: &Change<'a>) {
                 deleted_run(scribe);
             }
         }
-        Change::Delete(_) if ended.is_none() && !scribe.subject.metadata.held() => deleted_run(scribe),
+        Change::Delete(deletion) if ended.is_none() && !deletion.held && !scribe.subject.metadata.held() => {
+            deleted_run(scribe);
+        }
         Change::Delete(_) => {}
     }
 }
@@ -111,7 +113,7 @@ fn part(scribe: &mut Scribe<'_, '_>, what: SpanWhat, extent: Extent, outcome: Ou
 
 /// Attempts that failed and are tried again: each new entry of `retriesStatus`.
 fn attempts(scribe: &mut Scribe<'_, '_>, old: &Object<'_>) {
-    let (Kind::TaskRun, Some(new)) = (scribe.subject.kind, &scribe.subject.object.status) else { return };
+    let Some(new) = &scribe.subject.object.status else { return };
     if old.status.as_ref().is_some_and(|old| old.same_retries(new)) {
         return;
     }
@@ -120,7 +122,9 @@ fn attempts(scribe: &mut Scribe<'_, '_>, old: &Object<'_>) {
         let (Some(began), Some(ended)) = (entry.started(), entry.completed()) else { continue };
         let Some(succeeded) = entry.succeeded() else { continue };
         let outcome = Outcome::of(succeeded, || step_reasons(&entry.steps()));
-        attempt(scribe, index + 1, Extent::new(began, ended), outcome);
+        let created = scribe.subject.metadata.created().unwrap_or(began);
+        let run = Extent::new(created, ended.max(created));
+        attempt(scribe, index + 1, Extent::new(began, ended).within(run), outcome);
     }
 }
 

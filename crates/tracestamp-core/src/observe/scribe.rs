@@ -13,8 +13,10 @@ use crate::subject::Subject;
 
 /// The most events a span carries, the limit of OpenTelemetry's SDKs.
 const EVENTS_LIMIT: usize = 128;
-/// The longest value of a label or annotation that the configuration names, in bytes.
+/// The longest text of a span, in bytes: what objects hold is theirs to choose, up to their own size.
 const VALUE_LIMIT: usize = 1024;
+/// The most spans of one change. A run with as many retries or a Pod with as many containers is not real.
+const SPANS_LIMIT: usize = 512;
 
 /// Collects the spans of one change.
 pub(super) struct Scribe<'s, 'a> {
@@ -103,12 +105,16 @@ impl<'s, 'a> Scribe<'s, 'a> {
 
     /// Records a span below.
     pub(super) fn write(&mut self, draft: Draft<'a>) {
+        if self.spans.len() >= SPANS_LIMIT {
+            return self.subject.note(Note::SpansDropped);
+        }
         let record = self.record(draft);
         self.spans.push(record);
     }
 
     fn record(&self, draft: Draft<'a>) -> SpanRecord<'a> {
-        let Draft { what, span_id, parent, name, extent, outcome, attributes: own, mut events } = draft;
+        let Draft { what, span_id, parent, mut name, extent, outcome, attributes: own, mut events } = draft;
+        cut(&mut name, VALUE_LIMIT);
         // A short step is clamped as a rule: its container's end is cut to the second before its turn.
         if extent.clamped && what != SpanWhat::Step {
             self.subject.note(Note::Clamped);
@@ -122,6 +128,12 @@ impl<'s, 'a> Scribe<'s, 'a> {
         attributes.extend(extent.received.then(|| Attribute::new("tracestamp.end", "received")));
         attributes.extend(extent.clamped.then(|| Attribute::new("tracestamp.clamped", true)));
         events.truncate(EVENTS_LIMIT);
+        let told = events.iter_mut().flat_map(|event| &mut event.attributes);
+        for attribute in told.chain(&mut attributes) {
+            if let Value::Text(text) = &mut attribute.value {
+                cut(text, VALUE_LIMIT);
+            }
+        }
         SpanRecord {
             what,
             context: Traceparent { span_id, ..self.identity.context },
@@ -206,6 +218,17 @@ impl<'s, 'a> Scribe<'s, 'a> {
                 let value = values.get_bounded(key, VALUE_LIMIT).ok()??;
                 Some(Attribute { key: format!("{object}.{kind}.{key}").into(), value: Value::from(value) })
             }));
+        }
+    }
+}
+
+/// Cuts a text to at most `limit` bytes, between characters.
+pub(super) fn cut(text: &mut Cow<'_, str>, limit: usize) {
+    if text.len() > limit {
+        let end = (0..=limit).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        match text {
+            Cow::Borrowed(borrowed) => *borrowed = borrowed.get(..end).unwrap_or_default(),
+            Cow::Owned(owned) => owned.truncate(end),
         }
     }
 }

@@ -87,7 +87,7 @@ impl Subject<'_> {
             let baggage = self.annotations.get_bounded("baggage", 8192).ok().flatten();
             variables.extend(baggage.map(|baggage| ("BAGGAGE", baggage.into_owned())));
         }
-        // The kubelet expands $(NAME) in values; what is given as text is to arrive as text.
-        variables.into_iter().map(|(name, value)| (name, value.replace("$(", "$$("))).collect()
+        // The kubelet expands $(NAME) in values and reads $$ as $; what is given as text is to arrive as text.
+        variables.into_iter().map(|(name, value)| (name, value.replace('$', "$$"))).collect()
     }
 }
