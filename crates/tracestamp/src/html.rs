@@ -1,6 +1,6 @@
 //! Traces as one HTML page that needs nothing else: no network, no font, and without its script still a waterfall.
 //!
-//! Everything that comes out of a span goes through [`escape`]. Should that ever fail, the page's own content security
+//! Everything that comes out of a span goes through `escape`. Should that ever fail, the page's own content security
 //! policy lets no script run but the one below, and nothing be loaded.
 
 mod row;
