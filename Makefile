@@ -55,7 +55,7 @@ clippy: ## the lints of the workspace, warnings are errors
 .PHONY: doc
 # The crates are not published: their documentation is for who works on them, so it holds and links to private items.
 doc: ## the documentation, warnings are errors
-	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
 .PHONY: check-fmt
 check-fmt: ## whether the code is formatted

@@ -107,7 +107,7 @@ impl Component {
     /// Asks it to end and waits; kills what is left of its group.
     pub fn terminate(mut self) -> Result<()> {
         self.signal(Signal::TERM);
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while self.child.try_wait()?.is_none() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(20));
         }

@@ -43,7 +43,8 @@ pub fn with_threshold<'a>(tracestate: &'a str, th: Option<&str>) -> Cow<'a, str>
     if old.and_then(|ot| sub_key(ot, "th")) == th {
         return Cow::Borrowed(tracestate);
     }
-    let kept = old.into_iter().flat_map(|ot| ot.split(';')).filter(|sub| !sub.starts_with("th:") && !sub.is_empty());
+    let subs = old.into_iter().flat_map(|ot| ot.split(';')).map(|sub| sub.trim_matches([' ', '\t']));
+    let kept = subs.filter(|sub| !sub.starts_with("th:") && !sub.is_empty());
     let subs: Vec<_> = th.map(|th| Cow::Owned(format!("th:{th}"))).into_iter().chain(kept.map(Cow::Borrowed)).collect();
     let ours = (!subs.is_empty()).then(|| format!("ot={}", subs.join(";")));
     let others = members(tracestate).filter(|member| !member.starts_with("ot=")).map(str::to_owned);
@@ -98,6 +99,8 @@ mod tests {
             ("ot=th:8", None, ""),
             ("ot=th:8;x:y", None, "ot=x:y"),
             ("a=1,ot=th:8", Some("8"), "a=1,ot=th:8"),
+            // Found by the fuzzer: a sub-key of blanks alone would stand as an empty member.
+            ("a=0,ot= ;th:", None, "a=0"),
         ] {
             assert_eq!(with_threshold(before, th), after, "{before}");
         }
