@@ -42,7 +42,7 @@ release: ## the same, optimised
 
 ##@ Test
 .PHONY: test
-test: check-size check-layers check-fmt clippy unit doc e2e ## every test there is, and every check that needs no tool of its own
+test: check-size check-layers check-fmt clippy unit doc ## every test there is, and every check that needs no tool of its own
 
 .PHONY: unit
 unit: ## the tests that need no cluster

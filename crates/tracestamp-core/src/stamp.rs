@@ -142,7 +142,7 @@ impl<'a> Subject<'a> {
         let Some(key) = self.tekton_key() else { return };
         let there = self.annotations.get_bounded(key, 2 * CARRIER_LIMIT).ok().flatten();
         let carried = there.as_deref().and_then(|value| Carried::parse(CarrierFormat::Json, value));
-        let (context, tracestate) = (stamp.identity.context, &*stamp.identity.tracestate);
+        let (context, tracestate) = (stamp.identity.context.of_level_1(), &*stamp.identity.tracestate);
         if carried.as_ref().is_some_and(|carried| carried.context == context && carried.tracestate == tracestate) {
             return;
         }
@@ -172,7 +172,8 @@ impl<'a> Subject<'a> {
                 let what = SpanWhat::of_container(&container.name, init, container.restarts()).as_str();
                 let span_id = stamp.identity.below(self.config, what, &container.name);
                 let key = container_key(&container.name);
-                let value = Traceparent { span_id, ..stamp.identity.context }.to_string();
+                // A step's tools may be of Go as well as Tekton is.
+                let value = Traceparent { span_id, ..stamp.identity.context }.of_level_1().to_string();
                 if self.annotations.get(&key).as_deref() != Some(&*value) {
                     stamp.annotations.push((Cow::Owned(key), value));
                 }

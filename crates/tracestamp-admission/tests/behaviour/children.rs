@@ -46,7 +46,9 @@ fn the_carrier_that_tekton_set_is_replaced_and_kept_as_a_link() {
     set(&mut object, "tekton.dev/taskrunSpanContext", &format!(r#"{{"traceparent":"{create_task_run}"}}"#));
     let object = world.created(&object);
     assert_eq!(annotation(&object, "tracestamp.dev/links"), Some(&*create_task_run));
-    assert!(annotation(&object, "tekton.dev/taskrunSpanContext").unwrap().contains(&own(&object).to_string()));
+    assert!(
+        annotation(&object, "tekton.dev/taskrunSpanContext").unwrap().contains(&own(&object).of_level_1().to_string())
+    );
     assert_eq!(parent(&object), Some(own(&run)));
     assert_eq!(world.create(&object).patch, None);
 }
@@ -69,7 +71,11 @@ fn a_pipeline_in_a_pipeline_is_a_child() {
     inner["kind"] = json!("PipelineRun");
     let inner = world.created(&inner);
     assert_eq!(parent(&inner), Some(own(&outer)));
-    assert!(annotation(&inner, "tekton.dev/pipelinerunSpanContext").unwrap().contains(&own(&inner).to_string()));
+    assert!(
+        annotation(&inner, "tekton.dev/pipelinerunSpanContext")
+            .unwrap()
+            .contains(&own(&inner).of_level_1().to_string())
+    );
     let task_run = world.created(&task_run(&inner));
     assert_eq!(parent(&task_run), Some(own(&inner)));
     assert_eq!(parent(&world.created(&pod(&task_run))), Some(own(&task_run)));

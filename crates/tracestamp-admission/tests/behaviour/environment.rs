@@ -138,7 +138,7 @@ fn a_step_speaks_under_the_id_it_was_given() {
     let decided = world.update(&object, &with_status(&object, crate::missed::terminated()));
     for span in decided.spans.iter().filter(|span| span.what == "step") {
         let key = format!("step-{}.tracestamp.dev/traceparent", span.record.name);
-        assert_eq!(annotation(&object, &key), Some(&*span.record.context.to_string()));
+        assert_eq!(annotation(&object, &key), Some(&*span.record.context.of_level_1().to_string()));
         assert_eq!(span.record.parent, Some(parent(&object).unwrap().span_id), "a step is below its TaskRun");
     }
     assert_eq!(decided.whats(), ["step", "step", "pod"]);

@@ -73,6 +73,21 @@ fn a_failed_step_fails_its_pod_and_a_stopped_sidecar_does_not() {
 }
 
 #[test]
+fn a_pod_that_its_node_took_is_no_failure_of_the_user() {
+    let world = World::default();
+    let pod = pod_in(&world);
+    for (reason, result) in
+        [(json!("Evicted"), "error"), (json!("DeadlineExceeded"), "failure"), (json!(null), "failure")]
+    {
+        let status = json!({"phase": "Failed", "reason": reason, "containerStatuses": containers(&[
+            ("step-make", ended(255, "02", "04")), ("step-pack", ended(255, "02", "04"))])});
+        let decided = world.update(&with_status(&pod, json!({})), &with_status(&pod, status));
+        assert!(decided.span("pod").failed());
+        assert_eq!(decided.span("pod").attribute("tracestamp.result").unwrap(), result, "{reason}");
+    }
+}
+
+#[test]
 fn the_step_that_failed_and_not_one_skipped_after_it_is_what_failed_the_pod() {
     let world = World::default();
     let mut pod = pod_in(&world);

@@ -17,7 +17,28 @@ fn tekton_is_handed_the_runs_own_context_in_its_own_form() {
     let run = World::default().stamped(&pipeline_run());
     let carrier: serde_json::Value =
         serde_json::from_str(annotation(&run, "tekton.dev/pipelinerunSpanContext").unwrap()).unwrap();
-    assert_eq!(carrier, json!({"traceparent": own(&run).to_string(), "tracestate": "ot=th:0"}));
+    assert_eq!(carrier, json!({"traceparent": own(&run).of_level_1().to_string(), "tracestate": "ot=th:0"}));
+}
+
+#[test]
+fn tekton_and_steps_get_no_flag_that_opentelemetrys_go_library_refuses() {
+    let world = World::default();
+    let mut creators = pipeline_run();
+    set(&mut creators, "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03");
+    for run in [pipeline_run(), creators] {
+        let run = world.created(&run);
+        let task_run = world.created(&task_run(&run));
+        let pod = world.created(&pod(&task_run));
+        for (object, key) in [
+            (&run, "tekton.dev/pipelinerunSpanContext"),
+            (&task_run, "tekton.dev/taskrunSpanContext"),
+            (&pod, "step-make.tracestamp.dev/traceparent"),
+        ] {
+            assert_eq!(own(object).flags.bits(), 0x03, "kept among ourselves");
+            let handed = annotation(object, key).unwrap();
+            assert!(handed.contains("-01") && !handed.contains("-03"), "{handed}");
+        }
+    }
 }
 
 #[test]
@@ -25,7 +46,7 @@ fn a_task_run_of_its_own_is_a_root_with_tektons_other_carrier() {
     let mut run = pipeline_run();
     run["kind"] = json!("TaskRun");
     let run = World::default().stamped(&run);
-    assert!(annotation(&run, "tekton.dev/taskrunSpanContext").unwrap().contains(&own(&run).to_string()));
+    assert!(annotation(&run, "tekton.dev/taskrunSpanContext").unwrap().contains(&own(&run).of_level_1().to_string()));
     assert_eq!(annotation(&run, "tekton.dev/pipelinerunSpanContext"), None);
 }
 

@@ -103,6 +103,15 @@ impl Traceparent {
     }
 }
 
+impl Traceparent {
+    /// The same for readers of level 1. OpenTelemetry's Go propagator is one (`propagation/trace_context.go`, up to 1.41
+    /// at least): it refuses a value of version 00 whose flags are above 2, so random and sampled at once.
+    #[must_use]
+    pub const fn of_level_1(self) -> Self {
+        Self { flags: TraceFlags(self.flags.0 & TraceFlags::SAMPLED.0), ..self }
+    }
+}
+
 impl fmt::Display for Traceparent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "00-{}-{}-{:02x}", self.trace_id, self.span_id, self.flags.bits())

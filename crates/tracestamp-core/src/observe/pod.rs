@@ -101,11 +101,18 @@ fn ended_pod<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: &'a Sta
         _ => killed(scribe, pod),
     };
     let outcome = match container::failed_step(pod, status) {
+        Some(failed) if taken_by_node(status) => Outcome { result: "error", ..failed },
         Some(failed) => failed,
         None if container::steps_ended(pod, status) => Outcome::SUCCESS,
         None => Outcome::FAILED_BEFORE_STEPS,
     };
     write_pod(scribe, pod, Some(status), end, outcome);
+}
+
+/// Evicted, ended by a node that shuts down, or made to give way: a step that was killed with it did nothing wrong
+/// (`kubernetes/kubernetes` `pkg/kubelet/{eviction,nodeshutdown,preemption}`).
+fn taken_by_node(status: &Status<'_>) -> bool {
+    matches!(status.reason.as_deref(), Some("Evicted" | "Terminated" | "Preempting"))
 }
 
 fn deleted_pod<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: Option<&'a Status<'a>>) {
