@@ -1,7 +1,8 @@
 //! The command `cluster`.
 
-use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+mod record;
+
+use std::process::{Command, ExitCode, ExitStatus};
 use std::thread;
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ use crate::binaries::Group;
 use crate::cluster::{Cluster, take_down};
 use crate::component::{RUN_VARIABLE, interrupt, interrupted, left_behind};
 use crate::examples::{self, ExamplesArgs};
+use crate::machine;
 use crate::shared::{CLUSTER_VARIABLE, Shared};
-use crate::{machine, recorder};
+use record::RecordArgs;
 
 /// Runs a real Kubernetes cluster with Tekton and Jaeger on this machine.
 #[derive(Parser)]
@@ -42,15 +44,7 @@ enum Action {
     },
     /// Plays Tekton's own examples without and with tracestamp and compares.
     Examples(ExamplesArgs),
-    /// Records what the API server sends while a scenario of tests/scenarios runs.
-    Record {
-        /// The scenario's name, without `.yaml`.
-        #[arg(long)]
-        scenario: String,
-        /// Where to write; a name that ends in `.zst` is compressed.
-        #[arg(long)]
-        out: PathBuf,
-    },
+    Record(Box<RecordArgs>),
 }
 
 /// Does what the command line says.
@@ -67,7 +61,10 @@ pub fn main() -> ExitCode {
 
 impl Action {
     fn carry_out(self) -> Result<ExitCode> {
-        let obstacles = machine::obstacles();
+        let obstacles = match &self {
+            Self::Record(arguments) if arguments.is_foreign() => Vec::new(),
+            _ => machine::obstacles(),
+        };
         if !obstacles.is_empty() {
             eprintln!("SKIPPED: no cluster can run on this machine:\n  {}", obstacles.join("\n  "));
             let demanded = std::env::var("CI").is_ok_and(|ci| ci == "true");
@@ -82,7 +79,7 @@ impl Action {
             Self::Down => take_down().map(|()| ExitCode::SUCCESS),
             Self::Run { command } => run(&command),
             Self::Examples(arguments) => play_examples(&arguments),
-            Self::Record { scenario, out } => record(&scenario, &out),
+            Self::Record(arguments) => arguments.record(),
         }
     }
 }
@@ -125,12 +122,34 @@ fn up() -> Result<ExitCode> {
 }
 
 fn run(command: &[String]) -> Result<ExitCode> {
-    // Behaviours mostly wait for a container: more of them than cores can be proven at once.
-    let tests = ["cargo", "test", "--package", "tracestamp-tests", "--", "--test-threads=6"].map(str::to_owned);
-    let command = if command.is_empty() { &tests } else { command };
-    let (program, arguments) = command.split_first().context("no command")?;
+    let commands = if command.is_empty() { tests() } else { vec![command.to_vec()] };
     build_tracestamp()?;
     let mut cluster = Cluster::start()?;
+    let mut failed = Vec::new();
+    for command in commands {
+        let status = run_on(&mut cluster, &command)?;
+        if !status.success() {
+            failed.push(format!("`{}`: {status}", command.join(" ")));
+        }
+    }
+    if failed.is_empty() {
+        cluster.succeeded();
+        return Ok(ExitCode::SUCCESS);
+    }
+    bail!("{}", failed.join("\n"))
+}
+
+/// All tests. Behaviours mostly wait for a container: more of them than cores can be proven at once, but for those that
+/// change the cluster for everybody, in files called `alone_…`.
+fn tests() -> Vec<Vec<String>> {
+    let together = ["--", "--test-threads=6", "--skip=alone_"].as_slice();
+    let alone = ["--test=behaviour", "--", "--test-threads=1", "alone_"].as_slice();
+    let cargo = ["cargo", "test", "--package=tracestamp-tests"].as_slice();
+    [together, alone].map(|more| [cargo, more].concat().into_iter().map(str::to_owned).collect()).to_vec()
+}
+
+fn run_on(cluster: &mut Cluster, command: &[String]) -> Result<ExitStatus> {
+    let (program, arguments) = command.split_first().context("no command")?;
     let mut child = Command::new(program)
         .args(arguments)
         .env(CLUSTER_VARIABLE, cluster.shared().file())
@@ -140,9 +159,9 @@ fn run(command: &[String]) -> Result<ExitCode> {
         .with_context(|| program.clone())?;
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let end = |signal| group.is_some_and(|group| kill_process_group(group, signal).is_ok());
-    let status = loop {
+    loop {
         if let Some(status) = child.try_wait()? {
-            break status;
+            return Ok(status);
         }
         if interrupted() {
             end(Signal::INT);
@@ -154,12 +173,7 @@ fn run(command: &[String]) -> Result<ExitCode> {
             bail!("{message}");
         }
         thread::sleep(Duration::from_millis(100));
-    };
-    if status.success() {
-        cluster.succeeded();
-        return Ok(ExitCode::SUCCESS);
     }
-    bail!("`{}`: {status}", command.join(" "))
 }
 
 /// Tests run the programs as they are built now.
@@ -170,12 +184,6 @@ fn build_tracestamp() -> Result<()> {
         bail!("tracestamp does not build");
     }
     Ok(())
-}
-
-fn record(scenario: &str, out: &std::path::Path) -> Result<ExitCode> {
-    let count = on_a_cluster(|shared| recorder::record(shared, scenario, out))?;
-    println!("{count} reviews: {}", out.display());
-    Ok(ExitCode::SUCCESS)
 }
 
 fn play_examples(arguments: &ExamplesArgs) -> Result<ExitCode> {

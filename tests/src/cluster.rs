@@ -23,6 +23,7 @@ use crate::pki::Authority;
 use crate::shared::Shared;
 use crate::{machine, port, registry};
 use run::Run;
+pub(crate) use tekton::NAMESPACE as TEKTON_NAMESPACE;
 
 /// The bridge between the containers and this machine.
 pub(crate) const BRIDGE: &str = "tracestamp0";

@@ -1,11 +1,12 @@
 //! Tekton's own examples, those that its module ships and its own tests run: each is played without tracestamp and, when
 //! it succeeds, once more with it. It must succeed again and leave a complete trace.
 
+mod comparison;
 mod complete;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -25,6 +26,7 @@ use crate::scenario::is_run;
 use crate::shared::{Namespace, Shared};
 use crate::tracestamp::Tracestamp;
 use crate::volumes::Volumes;
+use comparison::{Comparison, summarize};
 
 /// What to run and how.
 #[derive(Args, Debug)]
@@ -32,17 +34,21 @@ pub(crate) struct ExamplesArgs {
     /// Only the examples whose path contains one of these.
     names: Vec<String>,
     /// How long one example may take.
-    #[arg(long, default_value = "90s")]
+    #[arg(long, default_value = "3m")]
     limit: SignedDuration,
     /// How many run at once; they mostly wait.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 6)]
     jobs: usize,
 }
 
+/// So many Pods keep this machine busier than a node may be: what is compared is what tracestamp makes of reviews, not
+/// what it drops when it is given no time to write.
+const PATIENCE: &[(&str, &str)] = &[("TRACESTAMP_APPEND_TIMEOUT", "900ms")];
 /// More than all examples claim, twice.
 const VOLUMES: usize = 80;
+
 /// Half of what is known to succeed on this cluster: below it something else is wrong, and nothing is proven.
-const EXPECTED: usize = 40;
+const EXPECTED: usize = 45;
 
 /// Runs them, prints a table, and fails unless tracestamp changed nothing and every trace is complete.
 pub(crate) fn run(shared: &Shared, args: &ExamplesArgs) -> Result<()> {
@@ -50,7 +56,7 @@ pub(crate) fn run(shared: &Shared, args: &ExamplesArgs) -> Result<()> {
     let volumes = Volumes::create(shared, VOLUMES)?;
     let player = Player {
         shared,
-        tracestamp: Tracestamp::start(shared)?,
+        tracestamp: Tracestamp::with_settings(shared, PATIENCE)?,
         jaeger: Jaeger::new(shared)?,
         limit: args.limit.try_into()?,
         runtime: Handle::current(),
@@ -76,71 +82,7 @@ pub(crate) fn run(shared: &Shared, args: &ExamplesArgs) -> Result<()> {
         bail!("interrupted");
     }
     let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    summarize(&results, begun.elapsed(), args.names.is_empty())
-}
-
-fn summarize(results: &BTreeMap<String, Comparison>, took: Duration, all: bool) -> Result<()> {
-    let count = |test: fn(&Comparison) -> bool| results.values().filter(|result| test(result)).count();
-    let without = count(|result| !matches!(result, Comparison::FailsWithout(_)));
-    let with = count(|result| matches!(result, Comparison::Same { .. }));
-    let complete = count(Comparison::is_proof);
-    let spans: usize = results.values().map(Comparison::spans).sum();
-    println!(
-        "\n{} examples in {} s: {without} succeed without tracestamp, {with} of these with it, {complete} of these \
-         leave a complete trace ({spans} spans)",
-        results.len(),
-        took.as_secs(),
-    );
-    for (name, result) in results {
-        if let Some(details) = result.details() {
-            println!("\n{name}:\n  {}", details.join("\n  "));
-        }
-    }
-    ensure!(!all || without >= EXPECTED, "only {without} examples succeed, which says something about the cluster");
-    ensure!(complete == without, "{} of {without} are not as they were", without - complete);
-    Ok(())
-}
-
-/// What became of an example.
-enum Comparison {
-    /// It does not succeed here anyway; why.
-    FailsWithout(String),
-    /// It succeeds without tracestamp only; why.
-    FailsWith(String),
-    /// It succeeds with it too.
-    Same { spans: usize, missing: Vec<String> },
-}
-
-impl Comparison {
-    fn is_proof(&self) -> bool {
-        matches!(self, Self::Same { missing, .. } if missing.is_empty())
-    }
-
-    fn spans(&self) -> usize {
-        if let Self::Same { spans, .. } = self { *spans } else { 0 }
-    }
-
-    fn details(&self) -> Option<&[String]> {
-        match self {
-            Self::FailsWithout(reason) | Self::FailsWith(reason) => Some(std::slice::from_ref(reason)),
-            Self::Same { missing, .. } if !missing.is_empty() => Some(missing),
-            Self::Same { .. } => None,
-        }
-    }
-}
-
-impl fmt::Display for Comparison {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self {
-            Self::FailsWithout(_) => "without: no    -".to_owned(),
-            Self::FailsWith(_) => "without: yes   WITH: NO".to_owned(),
-            Self::Same { spans, missing } if missing.is_empty() => {
-                format!("without: yes   with: yes   trace: {spans} spans")
-            }
-            Self::Same { missing, .. } => format!("without: yes   with: yes   TRACE: {} FAULTS", missing.len()),
-        };
-        formatter.pad(&text)
-    }
+    summarize(&results, begun.elapsed(), if args.names.is_empty() { EXPECTED } else { 1 })
 }
 
 struct Example {
@@ -231,7 +173,8 @@ impl Player<'_> {
 fn failed_tasks(kubectl: &Kubectl) -> Result<String> {
     let list = kubectl.get(&["taskruns"])?;
     let runs = list.get("items").and_then(Value::as_array).into_iter().flatten().map(succeeded);
-    Ok(runs.filter(|(status, _)| status == "False").map(|(_, reason)| format!("; {reason}")).collect())
+    let reasons = runs.filter(|(status, _)| status == "False").map(|(_, reason)| reason);
+    Ok(iter::once(String::new()).chain(reasons).collect::<Vec<_>>().join("; "))
 }
 
 /// `kind/name`.

@@ -1,8 +1,9 @@
 //! What every test of a trace does.
 
 use std::collections::BTreeMap;
+use std::thread;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use serde_json::Value;
 use tokio::task::block_in_place;
 
@@ -34,21 +35,62 @@ pub struct Played {
 ///
 /// # Panics
 /// When any of this is not so, with both sides in the message.
-#[allow(clippy::panic, reason = "called by tests alone, to fail them")]
 pub async fn expect_trace(scenario: &str, expected: &str) -> Option<Played> {
+    expect_trace_with(scenario, &[], expected).await
+}
+
+/// The same with values in place of names in braces in the scenario.
+///
+/// # Panics
+/// Likewise.
+pub async fn expect_trace_with(scenario: &str, values: &[(&str, &str)], expected: &str) -> Option<Played> {
+    expect_or_panic(scenario, values, expected, |_| Ok(())).await.map(|(played, ())| played)
+}
+
+/// The same while `act` does something that a line of the scenario cannot.
+///
+/// # Panics
+/// Likewise, or when `act` fails.
+pub async fn expect_trace_while<T: Send>(
+    scenario: &str,
+    expected: &str,
+    act: impl FnOnce(&Namespace) -> Result<T> + Send,
+) -> Option<(Played, T)> {
+    expect_or_panic(scenario, &[], expected, act).await
+}
+
+#[allow(clippy::panic, reason = "called by tests alone, to fail them")]
+async fn expect_or_panic<T: Send>(
+    scenario: &str,
+    values: &[(&str, &str)],
+    expected: &str,
+    act: impl FnOnce(&Namespace) -> Result<T> + Send,
+) -> Option<(Played, T)> {
     let shared = shared()?;
-    match played(&shared, scenario, expected).await {
+    match played(&shared, scenario, values, expected, act).await {
         Ok(played) => Some(played),
         Err(error) => panic!("{scenario}: {error:#}"),
     }
 }
 
-async fn played(shared: &Shared, scenario: &str, expected: &str) -> Result<Played> {
+async fn played<T: Send>(
+    shared: &Shared,
+    name: &str,
+    values: &[(&str, &str)],
+    expected: &str,
+    act: impl FnOnce(&Namespace) -> Result<T> + Send,
+) -> Result<(Played, T)> {
     let tracestamp = Tracestamp::start(shared)?;
-    let (namespace, runs) = block_in_place(|| -> Result<_> {
-        let namespace = tracestamp.namespace(scenario)?;
-        let runs = Scenario::load(scenario)?.with("otlp", &shared.otlp_http).play(&namespace)?;
-        Ok((namespace, runs))
+    let (namespace, runs, acted) = block_in_place(|| -> Result<_> {
+        let namespace = tracestamp.namespace(name)?;
+        let scenario = Scenario::load(name)?.with("otlp", &shared.otlp_http);
+        let scenario = values.iter().fold(scenario, |scenario, (name, value)| scenario.with(name, value));
+        let (runs, acted) = thread::scope(|scope| {
+            let acting = scope.spawn(|| act(&namespace));
+            (scenario.play(&namespace), acting.join())
+        });
+        let acted = acted.map_err(|_| anyhow!("what was done meanwhile panicked"))??;
+        Ok((namespace, runs?, acted))
     })?;
     let traceparent = runs.first().and_then(|run| run.pointer("/metadata/annotations/tracestamp.dev~1traceparent"));
     let traceparent = traceparent.and_then(Value::as_str).context("the run was not stamped")?;
@@ -62,7 +104,7 @@ async fn played(shared: &Shared, scenario: &str, expected: &str) -> Result<Playe
     ensure!(warnings.is_empty(), "Jaeger warns:\n{}", warnings.join("\n"));
     let repeated = repeated(&tracestamp.tee, &trace_id);
     ensure!(repeated.is_empty(), "sent more than once:\n{}", repeated.join("\n"));
-    Ok(Played { trace, trace_id, runs, namespace, tracestamp })
+    Ok((Played { trace, trace_id, runs, namespace, tracestamp }, acted))
 }
 
 /// Spans of the trace that were sent more than once.

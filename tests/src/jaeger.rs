@@ -27,13 +27,45 @@ impl Jaeger {
 
     /// The trace as it is now; `None` while Jaeger knows no span of it.
     pub async fn trace(&self, id: &str) -> Result<Option<JaegerTrace>> {
+        self.answer(id).await?.as_ref().map(JaegerTrace::parse).transpose()
+    }
+
+    /// The spans of a trace as they come out of the query API, each with the process that it names, by span id: all that
+    /// Jaeger says of them. Equal ids lie side by side.
+    pub async fn spans(&self, id: &str) -> Result<Vec<(String, Value)>> {
+        let trace = self.answer(id).await?.unwrap_or_default();
+        let spans = trace.get("spans").and_then(Value::as_array).cloned().unwrap_or_default();
+        let mut spans: Vec<_> = spans
+            .into_iter()
+            .filter_map(|mut span| {
+                // Numbered anew for each answer.
+                let process = span.as_object_mut()?.remove("processID")?;
+                let process = trace.get("processes")?.get(process.as_str()?)?.clone();
+                span.as_object_mut()?.insert("process".to_owned(), process);
+                Some((span.get("spanID")?.as_str()?.to_owned(), span))
+            })
+            .collect();
+        spans.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(spans)
+    }
+
+    async fn answer(&self, id: &str) -> Result<Option<Value>> {
         let answer = self.client.get(format!("{}/api/traces/{id}", self.base)).send().await?;
         if answer.status() == reqwest::StatusCode::NOT_FOUND {
             return Ok(None);
         }
         let body: Value = serde_json::from_slice(&answer.error_for_status()?.bytes().await?)?;
-        let trace = body.pointer("/data/0").context("Jaeger's answer has no trace")?;
-        Ok(Some(JaegerTrace::parse(trace)?))
+        Ok(Some(body.pointer("/data/0").context("Jaeger's answer has no trace")?.clone()))
+    }
+
+    /// The ids of the traces with a span of `service` that has the attribute.
+    pub async fn trace_ids(&self, service: &str, key: &str, value: &str) -> Result<Vec<String>> {
+        let tags = format!("%7B%22{key}%22%3A%22{value}%22%7D");
+        let url = format!("{}/api/traces?service={service}&tags={tags}&limit=1000", self.base);
+        let answer = self.client.get(url).send().await?.error_for_status()?;
+        let body: Value = serde_json::from_slice(&answer.bytes().await?)?;
+        let traces = body.get("data").and_then(Value::as_array).context("Jaeger's answer has no traces")?;
+        Ok(traces.iter().filter_map(|trace| Some(trace.get("traceID")?.as_str()?.to_owned())).collect())
     }
 
     /// Waits until the trace's outline is `expected`. Fails with both when it does not become so, or does not stay so.

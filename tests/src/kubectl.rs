@@ -27,6 +27,11 @@ impl Kubectl {
         Self { namespace: Some(namespace.to_owned()), ..self.clone() }
     }
 
+    /// The program, beside which Kubernetes' others lie.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The kubeconfig it uses.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig

@@ -66,7 +66,9 @@ pub(crate) fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
-/// Cargo's target directory, where everything made is kept.
+/// Cargo's target directory, where everything made is kept. Absolute, because tests, `go` and whoever calls this have
+/// different working directories.
 pub(crate) fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project().join("target"), PathBuf::from)
+    let directory = std::env::var_os("CARGO_TARGET_DIR").filter(|directory| !directory.is_empty());
+    project().join(directory.unwrap_or_else(|| "target".into()))
 }

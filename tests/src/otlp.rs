@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
@@ -36,22 +38,40 @@ impl SeenSpan {
     pub fn trace_id(&self) -> String {
         hex(&self.span.trace_id)
     }
+
+    /// A text among the span's attributes, empty when absent.
+    pub fn tag(&self, key: &str) -> &str {
+        text(&self.span.attributes, key)
+    }
+
+    /// The namespace that its Resource names.
+    pub fn namespace(&self) -> &str {
+        text(&self.resource.attributes, "k8s.namespace.name")
+    }
 }
 
-/// An OTLP/HTTP receiver that keeps what it sees and hands it on.
+fn text<'a>(attributes: &'a [KeyValue], key: &str) -> &'a str {
+    let value = attributes.iter().find(|attribute| attribute.key == key).and_then(|found| found.value.as_ref());
+    match value.and_then(|value| value.value.as_ref()) {
+        Some(Value::StringValue(text)) => text,
+        _ => "",
+    }
+}
+
+/// An OTLP/HTTP receiver that keeps what it sees and may hand it on.
 #[derive(Clone, Debug)]
 pub struct OtlpTee {
     endpoint: String,
-    onward: String,
+    onward: Option<String>,
     client: reqwest::Client,
     seen: Arc<Mutex<Vec<SeenSpan>>>,
 }
 
 impl OtlpTee {
-    pub(crate) fn start(onward: &str) -> Result<Self> {
+    pub(crate) fn start(onward: Option<&str>) -> Result<Self> {
         let mut tee = Self {
             endpoint: String::new(),
-            onward: format!("{onward}/v1/traces"),
+            onward: onward.map(|onward| format!("{onward}/v1/traces")),
             client: reqwest::Client::builder().no_proxy().build()?,
             seen: Arc::default(),
         };
@@ -70,8 +90,12 @@ impl OtlpTee {
 
     /// Every span of the trace, as often as it came.
     pub fn seen(&self, trace_id: &str) -> Vec<SeenSpan> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.iter().filter(|seen| seen.trace_id() == trace_id).cloned().collect()
+        self.all().into_iter().filter(|seen| seen.trace_id() == trace_id).collect()
+    }
+
+    /// Every span, as often as it came.
+    pub fn all(&self) -> Vec<SeenSpan> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -87,7 +111,11 @@ async fn receive(State(tee): State<OtlpTee>, headers: HeaderMap, body: Bytes) ->
     }
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let answer = tee.client.post(&tee.onward).header("content-type", content_type).body(body).send().await;
+    let Some(onward) = &tee.onward else {
+        // No bytes: an answer without a word about what was refused.
+        return ([(header::CONTENT_TYPE, "application/x-protobuf")], Bytes::new()).into_response();
+    };
+    let answer = tee.client.post(onward).header("content-type", content_type).body(body).send().await;
     match answer {
         Ok(answer) => {
             let status = answer.status();

@@ -1,118 +1,129 @@
 //! Records what the API server sends: a webhook that is registered for both phases without filters, patches nothing
 //! and writes every review down.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
-use std::time::Duration;
+mod calls;
+mod foreign;
 
-use anyhow::{Context as _, Result, anyhow};
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path as UrlPath, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
-use axum::routing::post;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::component::interrupted;
+use crate::kubectl::Kubectl;
 use crate::registration::Registration;
 use crate::scenario::Scenario;
 use crate::serve;
 use crate::shared::Shared;
+use calls::Calls;
+pub(crate) use foreign::{Foreign, record_foreign};
 
 const NAME: &str = "tracestamp-recorder";
-
-/// A line of a recording.
-#[derive(Serialize)]
-struct Line<'a> {
-    received_unix_nano: i128,
-    phase: &'a str,
-    review: &'a RawValue,
-}
-
-/// One call, or the end.
-type Call = Option<(String, Timestamp, Bytes)>;
+/// How long the API server has for its first call.
+const REACHED: Duration = Duration::from_secs(20);
 
 /// Plays `scenario` and writes every review of its namespace to `out`. Gives their number.
 pub(crate) fn record(shared: &Shared, scenario: &str, out: &Path) -> Result<usize> {
     let scenario = Scenario::load(scenario)?;
-    let (sender, calls) = mpsc::channel::<Call>();
-    let router = Router::new()
-        .route("/{phase}", post(answer))
-        // What the API server accepts, twice: as object and as oldObject.
-        .layer(DefaultBodyLimit::max(7 << 20))
-        .with_state(sender.clone());
-    let address = serve::https(router, &shared.certificate, &shared.key)?;
     // Of this recording alone: the namespace of the one before is still being emptied.
     let instance = shared.unique("recording");
     let namespace = shared.namespace("record", &[(NAME, &instance)])?;
-    let configurations = configurations(&instance, address, &fs::read(&shared.ca)?);
-    let registration = Registration::create(&shared.kubectl, &instance, configurations)?;
-    let lines = create(out)?;
-    let writer = thread::spawn(move || write(&calls, lines));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let place = Place {
+        host: Ipv4Addr::LOCALHOST.to_string(),
+        url: format!("https://{}", listener.local_addr()?),
+        selector: json!({"matchLabels": {NAME: instance}}),
+        namespace: namespace.name.clone(),
+        instance,
+    };
+    let recorder = Recorder::start(&shared.kubectl, listener, &place, out)?;
     let played = scenario.play(&namespace);
     // The kubelet's last words about a Pod come a second or two after its run has ended.
     thread::sleep(Duration::from_secs(4));
-    drop(registration);
-    sender.send(None)?;
-    let count = writer.join().map_err(|_| anyhow!("the writer panicked"))??;
+    let count = recorder.stop()?;
     played.map(|_| count)
 }
 
-fn write(calls: &Receiver<Call>, mut lines: Box<dyn Write>) -> Result<usize> {
-    let mut count = 0;
-    while let Ok(Some((phase, received, body))) = calls.recv() {
-        let review = serde_json::from_slice(&body)?;
-        let received_unix_nano = received.as_nanosecond();
-        serde_json::to_writer(&mut lines, &Line { received_unix_nano, phase: &phase, review })?;
-        lines.write_all(b"\n")?;
-        count += 1;
-    }
-    lines.flush()?;
-    Ok(count)
+/// Where the API server finds the recorder, and what it is to send there.
+struct Place {
+    /// The name of the registration.
+    instance: String,
+    /// What the certificate is for.
+    host: String,
+    url: String,
+    /// The registration's `namespaceSelector`.
+    selector: Value,
+    /// A namespace that it selects.
+    namespace: String,
 }
 
-fn create(out: &Path) -> Result<Box<dyn Write + Send>> {
-    let file = File::create(out).with_context(|| out.display().to_string())?;
-    if out.extension().is_some_and(|extension| extension == "zst") {
-        return Ok(Box::new(zstd::Encoder::new(file, 19)?.auto_finish()));
-    }
-    Ok(Box::new(BufWriter::new(file)))
+/// A webhook that writes down what it is sent, registered for as long as it lives.
+struct Recorder {
+    // Dropped first: nothing may be sent to where nobody listens.
+    registration: Registration,
+    calls: Calls,
 }
 
-async fn answer(State(calls): State<Sender<Call>>, UrlPath(phase): UrlPath<String>, body: Bytes) -> impl IntoResponse {
-    #[derive(Deserialize)]
-    struct Review<'a> {
-        #[serde(borrow)]
-        request: Request<'a>,
+impl Recorder {
+    /// Listens, registers and waits until the API server has found the way.
+    fn start(kubectl: &Kubectl, listener: TcpListener, place: &Place, out: &Path) -> Result<Self> {
+        let identity = rcgen::generate_simple_self_signed([place.host.clone()])?;
+        let certificate = identity.cert.pem();
+        let calls = Calls::write_to(out, &place.instance)?;
+        serve::https_on(
+            calls.router(),
+            listener,
+            certificate.as_bytes(),
+            identity.signing_key.serialize_pem().as_bytes(),
+        )?;
+        let configurations = configurations(place, certificate.as_bytes());
+        let registration = Registration::create(kubectl, &place.instance, &configurations)?;
+        let recorder = Self { registration, calls };
+        recorder.await_call(kubectl, place)?;
+        Ok(recorder)
     }
-    #[derive(Deserialize)]
-    struct Request<'a> {
-        uid: &'a str,
+
+    /// Makes calls of its own, which change nothing, until one arrives. It is not recorded.
+    fn await_call(&self, kubectl: &Kubectl, place: &Place) -> Result<()> {
+        let event = json!({
+            "apiVersion": "v1", "kind": "Event",
+            "metadata": {"name": place.instance},
+            "involvedObject": {"namespace": place.namespace},
+            "type": "Normal", "reason": "Recording",
+        });
+        let deadline = Instant::now() + REACHED;
+        let mut created = Ok(String::new());
+        while !self.calls.has_arrived() {
+            if interrupted() {
+                bail!("interrupted");
+            }
+            if Instant::now() > deadline {
+                return Err(created.err().unwrap_or_else(|| anyhow!("no call came in {REACHED:?}")))
+                    .map_err(|error| error.context(format!("the API server does not reach {}", place.url)));
+            }
+            created = kubectl
+                .within(&place.namespace)
+                .run_with(&["create", "--dry-run=server", "-f", "-"], &event.to_string());
+            thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
     }
-    let received = Timestamp::now();
-    let uid =
-        serde_json::from_slice::<Review<'_>>(&body).map(|review| review.request.uid.to_owned()).unwrap_or_default();
-    let _ = calls.send(Some((phase, received, body)));
-    let answer = json!({
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "response": {"uid": uid, "allowed": true},
-    });
-    ([(CONTENT_TYPE, "application/json")], answer.to_string())
+
+    /// Unregisters, and gives the number of reviews written.
+    fn stop(self) -> Result<usize> {
+        drop(self.registration);
+        self.calls.finish()
+    }
 }
 
-/// Everything that Tekton, Pods and their owners do in a namespace so labelled; no Secret and no ConfigMap, because
-/// recordings are shown to others.
-fn configurations(instance: &str, address: SocketAddr, ca: &[u8]) -> [Value; 2] {
+/// Everything that Tekton, Pods and their owners do in the namespaces; no Secret and no ConfigMap, because recordings
+/// are shown to others.
+fn configurations(place: &Place, ca: &[u8]) -> [Value; 2] {
     let rule = |groups: &[&str], resources: &[&str]| {
         json!({
             "apiGroups": groups, "apiVersions": ["*"], "resources": resources, "scope": "Namespaced",
@@ -130,16 +141,17 @@ fn configurations(instance: &str, address: SocketAddr, ca: &[u8]) -> [Value; 2] 
         json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": format!("{kind}WebhookConfiguration"),
-            "metadata": {"name": instance},
+            "metadata": {"name": place.instance},
             "webhooks": [{
                 "name": format!("{phase}.recorder.tracestamp.dev"),
-                "clientConfig": {"url": format!("https://{address}/{phase}"), "caBundle": STANDARD.encode(ca)},
+                "clientConfig": {"url": format!("{}/{phase}", place.url), "caBundle": STANDARD.encode(ca)},
                 "rules": rules,
-                "namespaceSelector": {"matchLabels": {NAME: instance}},
+                "namespaceSelector": place.selector,
                 "admissionReviewVersions": ["v1"],
                 "sideEffects": "None",
                 "failurePolicy": "Ignore",
-                "timeoutSeconds": 5,
+                // What everything there waits for each time when the recorder is killed and its host does not answer.
+                "timeoutSeconds": 3,
             }],
         })
     })

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::Value;
 
+use crate::component::report_left_behind;
 use crate::kubectl::Kubectl;
 
 /// A registered pair of a mutating and a validating webhook.
@@ -17,9 +18,10 @@ pub struct Registration {
 
 impl Registration {
     /// Creates both, replacing what a killed test left under the name.
-    pub(crate) fn create(kubectl: &Kubectl, name: &str, configurations: [Value; 2]) -> Result<Self> {
+    pub(crate) fn create(kubectl: &Kubectl, name: &str, configurations: &[Value]) -> Result<Self> {
         let registration = Self { kubectl: kubectl.clone(), name: name.to_owned() };
-        kubectl.apply(&configurations.map(|configuration| configuration.to_string()).join("\n---\n"))?;
+        let manifests: Vec<_> = configurations.iter().map(Value::to_string).collect();
+        kubectl.apply(&manifests.join("\n---\n"))?;
         // The API server learns of its own webhooks by a watch, and tells nobody when it has.
         thread::sleep(Duration::from_millis(500));
         Ok(registration)
@@ -29,7 +31,12 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         for kind in ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"] {
-            let _ = self.kubectl.run(&["delete", kind, &self.name, "--ignore-not-found"]);
+            let arguments = ["delete", kind, &self.name, "--ignore-not-found"];
+            // An impatient second Ctrl-C ends kubectl as well.
+            if !(0..3).any(|_| self.kubectl.run(&arguments).is_ok()) {
+                eprintln!("LEFT BEHIND, remove it by `kubectl {}`", arguments.join(" "));
+                report_left_behind();
+            }
         }
     }
 }

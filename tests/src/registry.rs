@@ -76,3 +76,22 @@ fn stand_in(path: &str) -> String {
         (None, None) => path.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{is_foreign, stand_in};
+
+    #[test]
+    fn only_images_of_other_hosts_are_stood_in_for() {
+        assert!(is_foreign(&"/v2/library/alpine/manifests/latest?ns=docker.io".parse().unwrap()));
+        assert!(!is_foreign(&"/v2/no-such-image/manifests/1?ns=test.local".parse().unwrap()));
+        assert!(!is_foreign(&"/v2/busybox/manifests/1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_tag_is_busybox_and_a_digest_is_what_it_says() {
+        assert_eq!(stand_in("alpine/git/manifests/v2"), "busybox/manifests/1");
+        assert_eq!(stand_in("alpine/git/manifests/sha256:00"), "busybox/manifests/sha256:00");
+        assert_eq!(stand_in("alpine/git/blobs/sha256:00"), "busybox/blobs/sha256:00");
+    }
+}

@@ -116,7 +116,8 @@ fn items(list: &Value) -> &[Value] {
     list.get("items").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn await_running_step(kubectl: &Kubectl) -> Result<String> {
+/// Waits until a container of a step runs, and gives its Pod's name.
+pub fn await_running_step(kubectl: &Kubectl) -> Result<String> {
     poll("a running step", LIMIT, || {
         let pods = kubectl.get(&["pods", "--selector=tekton.dev/taskRun"])?;
         let running = items(&pods).iter().find(|pod| {

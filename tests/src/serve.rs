@@ -20,16 +20,25 @@ use tokio_rustls::server::TlsStream;
 
 /// Serves on a free port of the loopback for as long as the surrounding runtime lives.
 pub(crate) fn http(router: Router) -> Result<SocketAddr> {
-    let (listener, address) = listen()?;
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let (listener, address) = within_runtime(listener)?;
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(address)
 }
 
 /// The same over TLS.
 pub(crate) fn https(router: Router, certificate: &Path, key: &Path) -> Result<SocketAddr> {
-    let (listener, address) = listen()?;
-    let certificates = CertificateDer::pem_slice_iter(&fs::read(certificate)?).collect::<Result<Vec<_>, _>>()?;
-    let key = PrivateKeyDer::from_pem_slice(&fs::read(key)?)?;
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?;
+    https_on(router, listener, &fs::read(certificate)?, &fs::read(key)?)?;
+    Ok(address)
+}
+
+/// The same on any address, with a certificate and its key in PEM.
+pub(crate) fn https_on(router: Router, listener: std::net::TcpListener, certificate: &[u8], key: &[u8]) -> Result<()> {
+    let (listener, address) = within_runtime(listener)?;
+    let certificates = CertificateDer::pem_slice_iter(certificate).collect::<Result<Vec<_>, _>>()?;
+    let key = PrivateKeyDer::from_pem_slice(key)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -37,11 +46,10 @@ pub(crate) fn https(router: Router, certificate: &Path, key: &Path) -> Result<So
         .with_single_cert(certificates, key)?;
     let listener = TlsListener::new(listener, address, TlsAcceptor::from(Arc::new(config)));
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok(address)
+    Ok(())
 }
 
-fn listen() -> Result<(TcpListener, SocketAddr)> {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+fn within_runtime(listener: std::net::TcpListener) -> Result<(TcpListener, SocketAddr)> {
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     Ok((TcpListener::from_std(listener).context("no runtime")?, address))

@@ -16,6 +16,8 @@ pub struct Node {
     pub parent: Option<String>,
     /// The span's name.
     pub name: String,
+    /// Who sent it (`service.name`).
+    pub service: String,
     /// When it began.
     pub start: Timestamp,
     /// When it ended.
@@ -39,7 +41,7 @@ impl Node {
         self.tags.get(key).map_or("", String::as_str)
     }
 
-    fn parse(span: &Value) -> Result<Self> {
+    fn parse(span: &Value, processes: &Value) -> Result<Self> {
         let text = |pointer: &str| span.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let number = |pointer: &str| span.pointer(pointer).and_then(Value::as_i64).context("a span without times");
         let list = |pointer: &str| span.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -52,6 +54,10 @@ impl Node {
             id: text("/spanID").context("a span without an id")?,
             parent: parents.first().map(|reference| field(reference, "spanID")),
             name: text("/operationName").unwrap_or_default(),
+            service: processes
+                .get(field(span, "processID"))
+                .map(|process| field(process, "serviceName"))
+                .unwrap_or_default(),
             start: Timestamp::from_microsecond(start)?,
             end: Timestamp::from_microsecond(start + number("/duration")?)?,
             tags: list("/tags")
@@ -67,6 +73,11 @@ impl Node {
             warnings: list("/warnings").iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             links: links.iter().map(|link| (field(link, "traceID"), field(link, "spanID"))).collect(),
         })
+    }
+
+    /// Whether Tekton's own reconcilers sent it, which trace themselves when that is switched on.
+    pub fn is_tektons(&self) -> bool {
+        self.service.ends_with("-reconciler")
     }
 
     /// Equal for equal traces, whatever ran at once.
@@ -103,7 +114,8 @@ pub struct JaegerTrace {
 impl JaegerTrace {
     pub(crate) fn parse(trace: &Value) -> Result<Self> {
         let spans = trace.get("spans").and_then(Value::as_array).context("a trace without spans")?;
-        Ok(Self { spans: spans.iter().map(Node::parse).collect::<Result<_>>()? })
+        let processes = trace.get("processes").unwrap_or(&Value::Null);
+        Ok(Self { spans: spans.iter().map(|span| Node::parse(span, processes)).collect::<Result<_>>()? })
     }
 
     /// The spans of one sort.
@@ -112,7 +124,7 @@ impl JaegerTrace {
     }
 
     /// The tree, one span a line: sort, name, `error.type` in brackets when it failed. Siblings stand in the order of
-    /// their sort and name; spans that have no length as often as not are left out.
+    /// their sort and name; spans that have no length as often as not are left out, and so are those of Tekton's own.
     pub fn outline(&self) -> String {
         let mut text = String::new();
         let is_root = |span: &&Node| {
@@ -127,7 +139,7 @@ impl JaegerTrace {
     }
 
     fn write(&self, text: &mut String, span: &Node, depth: usize) {
-        if SHORT.contains(&span.what()) {
+        if SHORT.contains(&span.what()) || span.is_tektons() {
             return;
         }
         let what = if span.what().is_empty() { "foreign" } else { span.what() };
@@ -143,6 +155,20 @@ impl JaegerTrace {
         }
     }
 
+    /// Whether the span lies below the other.
+    pub fn descends(&self, span: &Node, ancestor: &Node) -> bool {
+        let mut parent = span.parent.as_ref();
+        // As many steps as there are spans: a circle would not end.
+        for _ in &self.spans {
+            match self.spans.iter().find(|other| parent == Some(&other.id)) {
+                Some(found) if found.id == ancestor.id => return true,
+                Some(found) => parent = found.parent.as_ref(),
+                None => return false,
+            }
+        }
+        false
+    }
+
     /// What is wrong by Jaeger's own account, but for what the design intends: a Pod and its steps may outlive the task
     /// run, which Jaeger takes for clocks that differ.
     pub fn warnings(&self) -> Vec<String> {
@@ -153,6 +179,8 @@ impl JaegerTrace {
         let intended = |span: &Node, warning: &str| warning.starts_with("clock skew") && outlives(span);
         self.spans
             .iter()
+            // Tekton looks at a run once more after its end.
+            .filter(|span| !span.is_tektons())
             .flat_map(|span| span.warnings.iter().map(move |warning| (span, warning)))
             .filter(|(span, warning)| !intended(span, warning))
             .map(|(span, warning)| format!("{} {}: {warning}", span.what(), span.name))

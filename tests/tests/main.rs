@@ -1,15 +1,25 @@
 //! One binary, so that behaviours that mostly wait are proven side by side. Each file is one behaviour.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod a_carrier_of_the_creator_becomes_the_parent;
+mod a_cluster_of_ones_own_can_be_recorded;
 mod a_dry_run_leaves_no_span;
+mod a_forged_context_leaves_others_untouched;
 mod a_rerun_gets_a_trace_of_its_own;
+mod a_start_in_the_middle_of_a_run_gives_derived_ids;
+mod alone_tektons_own_tracing;
+mod alone_trace_of_a_native_sidecar;
+mod alone_trace_of_a_pod_evicted_by_the_kubelet;
+mod objects_are_otherwise_untouched;
 mod one_trace_although_the_webhook_was_away;
 mod only_transitions_are_sent;
 mod runs_go_on_without_the_webhook;
+mod schedule_and_sandbox_tell_how_long_a_pod_was_prepared;
 mod steps_find_their_own_span_in_traceparent;
 mod trace_of_a_cancelled_run;
 mod trace_of_a_customrun;
 mod trace_of_a_deleted_run;
+mod trace_of_a_failed_init_container;
 mod trace_of_a_failure_with_a_retry;
 mod trace_of_a_matrix;
 mod trace_of_a_pending_run;
@@ -27,3 +37,4 @@ mod trace_of_finally;
 mod trace_of_init_containers;
 mod trace_of_on_error_continue;
 mod trace_of_success;
+mod two_replicas_send_one_trace;

@@ -12,7 +12,8 @@ use crate::image::HOST;
 use crate::kubectl::Kubectl;
 use crate::port;
 
-const NAMESPACE: &str = "tekton-pipelines";
+/// Where Tekton keeps its settings.
+pub(crate) const NAMESPACE: &str = "tekton-pipelines";
 const SERVICE: &str = "tekton-pipelines-webhook";
 
 impl Starter {

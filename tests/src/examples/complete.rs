@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::Value;
 
+use crate::component::interrupted;
 use crate::expect::repeated;
 use crate::jaeger::Jaeger;
 use crate::kubectl::Kubectl;
@@ -26,7 +27,7 @@ pub(super) async fn check(kubectl: &Kubectl, jaeger: &Jaeger, tee: &OtlpTee) -> 
     let deadline = Instant::now() + LIMIT;
     loop {
         let found = compare(&kubectl.get(&["pipelineruns,taskruns,customruns,pods"])?, jaeger, tee).await?;
-        if found.faults.is_empty() || Instant::now() > deadline {
+        if found.faults.is_empty() || interrupted() || Instant::now() > deadline {
             return Ok(found);
         }
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -54,7 +55,7 @@ async fn compare(list: &Value, jaeger: &Jaeger, tee: &OtlpTee) -> Result<Found> 
     }
     let roots = objects.iter().filter(|object| is_tekton(object) && owner(object, objects).is_none()).count();
     let ids: BTreeSet<&str> = expected.iter().map(|span| span.trace.as_str()).collect();
-    if ids.len() != roots {
+    if roots == 0 || ids.len() != roots {
         faults.push(format!("{roots} runs of their own, but {} traces", ids.len()));
     }
     let runs: Vec<_> = objects.iter().filter(|object| text(object, "/kind") != "Pod").cloned().collect();

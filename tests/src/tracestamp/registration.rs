@@ -43,17 +43,34 @@ fn pod_changed() -> String {
     .join("\n|| ")
 }
 
-/// The mutating and the validating configuration called `name`.
-pub(super) fn configurations(name: &str, port: u16, ca: &[u8]) -> [Value; 2] {
+/// Both kinds of a registration.
+pub(super) const ALL: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+/// The kind that never changes anything.
+pub(super) const OBSERVING: [&str; 1] = ["ValidatingWebhookConfiguration"];
+
+/// How the API server reaches a path of a webhook on this machine.
+pub(super) fn url(port: u16, ca: &[u8]) -> impl Fn(&str) -> Value {
+    let ca = STANDARD.encode(ca);
+    move |path| json!({"url": format!("https://127.0.0.1:{port}{path}"), "caBundle": ca})
+}
+
+/// How it reaches one behind a Service.
+pub(super) fn service(namespace: &str, name: &str, ca: &[u8]) -> impl Fn(&str) -> Value {
+    let ca = STANDARD.encode(ca);
+    move |path| json!({"service": {"namespace": namespace, "name": name, "path": path}, "caBundle": ca})
+}
+
+/// The mutating and the validating configuration called `name`, for the namespaces of `instance`.
+pub(super) fn configurations(name: &str, instance: &str, client: impl Fn(&str) -> Value) -> Vec<Value> {
     let webhook = |webhook: &str, path: &str, rules: Value, more: Value| {
         let mut webhook = json!({
             "name": format!("{webhook}.tracestamp.dev"),
-            "clientConfig": {"url": format!("https://127.0.0.1:{port}{path}"), "caBundle": STANDARD.encode(ca)},
+            "clientConfig": client(path),
             "rules": rules,
             "admissionReviewVersions": ["v1"],
             "failurePolicy": "Ignore",
             "namespaceSelector": {
-                "matchLabels": {LABEL: name},
+                "matchLabels": {LABEL: instance},
                 "matchExpressions": [{"key": "tracestamp.dev/inject", "operator": "NotIn", "values": ["disabled"]}],
             },
         });
@@ -102,12 +119,11 @@ pub(super) fn configurations(name: &str, port: u16, ca: &[u8]) -> [Value; 2] {
             observe(&of_task_runs, &pod_changed())
         ),
     ]);
-    [("MutatingWebhookConfiguration", mutating), ("ValidatingWebhookConfiguration", validating)].map(
-        |(kind, webhooks)| {
-            json!({
-                "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
-                "metadata": {"name": name}, "webhooks": webhooks,
-            })
-        },
-    )
+    let configuration = |(kind, webhooks): (&str, Value)| {
+        json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
+            "metadata": {"name": name}, "webhooks": webhooks,
+        })
+    };
+    ALL.into_iter().zip([mutating, validating]).map(configuration).collect()
 }
