@@ -19,6 +19,7 @@ pub(crate) struct Metrics {
     durations: Family<At, Histogram, fn() -> Histogram>,
     patches: Counter,
     spans_recorded: Family<Span, Counter>,
+    spans_late: Counter,
     spans_dropped: Family<Reason, Counter>,
     notes: Family<NoteLabel, Counter>,
     bad_requests: Family<Reason, Counter>,
@@ -69,6 +70,7 @@ impl Metrics {
             durations,
             patches: register(registry, "patches", "Reviews answered with a patch"),
             spans_recorded: register(registry, "spans_recorded", "Spans written to the spool"),
+            spans_late: register(registry, "spans_late", "Spans whose review was answered before they were written"),
             spans_dropped: register(registry, "spans_dropped", "Spans that did not get into the spool"),
             notes: register(registry, "notes", "Oddities met in reviews"),
             bad_requests: register(registry, "bad_requests", "Requests answered with HTTP 4xx"),
@@ -95,8 +97,12 @@ impl Metrics {
         }
     }
 
+    pub(crate) fn late(&self, spans: usize) {
+        self.spans_late.inc_by(as_count(spans));
+    }
+
     pub(crate) fn dropped(&self, reason: &'static str, spans: usize) {
-        self.spans_dropped.get_or_create(&Reason { reason }).inc_by(u64::try_from(spans).unwrap_or(u64::MAX));
+        self.spans_dropped.get_or_create(&Reason { reason }).inc_by(as_count(spans));
     }
 
     pub(crate) fn note(&self, note: Note) {
@@ -110,6 +116,10 @@ impl Metrics {
     pub(crate) fn panicked(&self) {
         self.panics.inc();
     }
+}
+
+fn as_count(spans: usize) -> u64 {
+    u64::try_from(spans).unwrap_or(u64::MAX)
 }
 
 /// The endpoint as a metric label.

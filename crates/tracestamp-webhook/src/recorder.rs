@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 use std::{io, thread};
@@ -16,7 +14,7 @@ use tracestamp_spool::{AppendError, Writer};
 use crate::deadline::Deadline;
 use crate::metrics::Metrics;
 
-/// Jobs that may wait for the thread: more than the spool writes in any deadline.
+/// Jobs that may wait for the thread; past them spans are dropped, so a disk that hangs costs bounded memory.
 const QUEUE: usize = 1024;
 /// How long the end of the process waits for a write that is under way.
 const END: Duration = Duration::from_secs(1);
@@ -49,19 +47,7 @@ pub(crate) struct Spans {
 
 struct Job {
     spans: Spans,
-    claim: Claim,
     written: oneshot::Sender<bool>,
-}
-
-/// Whether somebody has taken the fate of a job upon them: the thread by beginning to write, or the review by giving
-/// up. Whoever is first counts the spans, so each is counted once and one given up is never written.
-#[derive(Clone, Default)]
-struct Claim(Arc<AtomicBool>);
-
-impl Claim {
-    fn take(&self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
-    }
 }
 
 impl Spans {
@@ -112,12 +98,13 @@ impl Recorder {
         Ok((Self { jobs, timeout, metrics }, Recorded(ended)))
     }
 
-    /// Has the spans written, and says whether they are. Waits no longer than the timeout and the deadline.
+    /// Has the spans written, and says whether they are. Waits no longer than the timeout and the deadline: spans that
+    /// are not written by then stay in the queue, for the review must go on and a busy machine is no reason to lose
+    /// them. Only the end of the process can.
     pub(crate) async fn record(&self, spans: Spans, deadline: Deadline) -> bool {
         let number = spans.len();
-        let claim = Claim::default();
         let (written, outcome) = oneshot::channel();
-        if let Err(refused) = self.jobs.try_send(Job { spans, claim: claim.clone(), written }) {
+        if let Err(refused) = self.jobs.try_send(Job { spans, written }) {
             let reason = match refused {
                 TrySendError::Full(_) => "busy",
                 TrySendError::Disconnected(_) => "gone",
@@ -129,8 +116,7 @@ impl Recorder {
             Ok(Ok(written)) => return written,
             // The thread died with it.
             Ok(Err(_)) => self.metrics.dropped("gone", number),
-            Err(_) if claim.take() => self.metrics.dropped("timeout", number),
-            _ => {}
+            Err(_) => self.metrics.late(number),
         }
         false
     }
@@ -138,10 +124,7 @@ impl Recorder {
 
 fn write_all(queue: &Receiver<Job>, mut spool: impl Append, metrics: &Metrics) {
     let mut failing = None;
-    while let Ok(Job { spans, claim, written }) = queue.recv() {
-        if !claim.take() {
-            continue;
-        }
+    while let Ok(Job { spans, written }) = queue.recv() {
         let outcome = spool.append(&spans.payloads);
         match &outcome {
             Ok(()) => metrics.recorded(&spans.what),

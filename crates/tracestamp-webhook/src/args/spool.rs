@@ -20,8 +20,8 @@ pub(crate) struct SpoolArgs {
     /// How large one file there becomes, in bytes or with Ki, Mi, Gi.
     #[arg(long, env = "TRACESTAMP_SPOOL_SEGMENT_BYTES", value_name = "BYTES", default_value = "8Mi", value_parser = parse_bytes)]
     pub(crate) spool_segment_bytes: u64,
-    /// How long a review waits for its spans to be written before they are dropped and counted; never longer than the
-    /// review's own deadline.
+    /// How long a review waits for its spans to be written before it is answered and they are counted as late; never
+    /// longer than the review's own deadline.
     #[arg(long, env = "TRACESTAMP_APPEND_TIMEOUT", value_name = "DURATION", default_value = "50ms", value_parser = parse_duration)]
     pub(crate) append_timeout: Duration,
 }
