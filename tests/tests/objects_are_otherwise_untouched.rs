@@ -101,6 +101,12 @@ fn plain(object: &Value) -> Value {
     if object["kind"] == "Pod" {
         // What the kubelet reads off a cgroup that it may not have filled in yet.
         remove(&mut object["status"], "resources");
+        // It turns False when the sandbox is gone, at some instant after the Pod's end.
+        for condition in object["status"]["conditions"].as_array_mut().into_iter().flatten() {
+            if condition["type"] == "PodReadyToStartContainers" {
+                remove(condition, "status");
+            }
+        }
     }
     for list in ["containers", "initContainers"] {
         for container in object["spec"][list].as_array_mut().into_iter().flatten() {
