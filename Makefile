@@ -18,6 +18,7 @@ CARGO_DENY := target/tools/cargo-deny@0.20.2/bin/cargo-deny
 
 CLUSTER := $(CARGO) run --quiet --package tracestamp-tests --bin cluster --
 TEKTON ?=
+NAMES ?=
 
 PROCESSES := --package tracestamp-webhook --package tracestamp-exporter --package tracestamp
 
@@ -42,7 +43,7 @@ release: ## the same, optimised
 
 ##@ Test
 .PHONY: test
-test: check-size check-layers check-fmt clippy unit doc ## every test there is, and every check that needs no tool of its own
+test: check-size check-layers check-fmt clippy unit doc e2e ## every test there is, and every check that needs no tool of its own
 
 .PHONY: unit
 unit: ## the tests that need no cluster
@@ -113,6 +114,10 @@ cluster: ## build what a real cluster is made of, from Go modules, and install t
 .PHONY: e2e
 e2e: ## start a real cluster, run the tests on it and take it down; TEKTON=1.3.0 or 0.59.0 for another Tekton
 	TEKTON=$(TEKTON) $(CLUSTER) run
+
+.PHONY: e2e-examples
+e2e-examples: ## play Tekton's own examples without and with tracestamp and compare; NAMES="matrix sidecar" for some
+	TEKTON=$(TEKTON) $(CLUSTER) examples $(NAMES)
 
 .PHONY: cluster-up
 cluster-up: ## start a real cluster and keep it until Ctrl-C

@@ -41,9 +41,6 @@ pub(crate) struct ExamplesArgs {
     jobs: usize,
 }
 
-/// So many Pods keep this machine busier than a node may be: what is compared is what tracestamp makes of reviews, not
-/// what it drops when it is given no time to write.
-const PATIENCE: &[(&str, &str)] = &[("TRACESTAMP_APPEND_TIMEOUT", "900ms")];
 /// More than all examples claim, twice.
 const VOLUMES: usize = 80;
 
@@ -56,7 +53,7 @@ pub(crate) fn run(shared: &Shared, args: &ExamplesArgs) -> Result<()> {
     let volumes = Volumes::create(shared, VOLUMES)?;
     let player = Player {
         shared,
-        tracestamp: Tracestamp::with_settings(shared, PATIENCE)?,
+        tracestamp: Tracestamp::start(shared)?,
         jaeger: Jaeger::new(shared)?,
         limit: args.limit.try_into()?,
         runtime: Handle::current(),
