@@ -93,18 +93,23 @@ impl Group {
         if self.name != "kubernetes" {
             return Ok("-s -w".to_owned());
         }
-        let version = self.list("{{.Version}}")?;
+        let version = self.version()?;
         let package = "k8s.io/component-base/version";
-        let mut numbers = version.trim_start_matches('v').split('.');
+        let mut numbers = version.split('.');
         let (major, minor) = (numbers.next().unwrap_or("1"), numbers.next().unwrap_or("0"));
         Ok(format!(
-            "-s -w -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
+            "-s -w -X {package}.gitVersion=v{version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
         ))
     }
 
     /// The source tree of the group's module: its CRDs, manifests and examples.
     pub(crate) fn module(&self) -> Result<PathBuf> {
         Ok(PathBuf::from(self.list("{{.Dir}}")?))
+    }
+
+    /// The version of the group's module, without the `v`.
+    fn version(&self) -> Result<String> {
+        Ok(self.list("{{.Version}}")?.trim_start_matches('v').to_owned())
     }
 
     fn list(&self, format: &str) -> Result<String> {
@@ -133,6 +138,8 @@ pub(crate) struct Binaries {
     otel_cli: PathBuf,
     /// Tekton's source tree.
     pub(crate) tekton_module: PathBuf,
+    /// Its version, without the `v`.
+    pub(crate) tekton_version: String,
 }
 
 impl Binaries {
@@ -143,6 +150,7 @@ impl Binaries {
             jaeger: Group::jaeger().build()?,
             otel_cli: Group::otel_cli().build()?,
             tekton_module: Group::tekton().module()?,
+            tekton_version: Group::tekton().version()?,
         })
     }
 

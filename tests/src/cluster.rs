@@ -118,6 +118,7 @@ impl Starter {
             certificate: webhook.certificate,
             key: webhook.key,
             tekton_module: self.binaries.tekton_module.clone(),
+            tekton: self.binaries.tekton_version.clone(),
         })
     }
 

@@ -32,6 +32,8 @@ pub struct Shared {
     pub otlp_grpc: String,
     /// Tekton's source tree, with its examples.
     pub tekton_module: PathBuf,
+    /// Tekton's version, `1.9.0`.
+    pub tekton: String,
     /// The authority's certificate, PEM.
     pub ca: PathBuf,
     /// A server's certificate for 127.0.0.1, PEM.
@@ -72,6 +74,18 @@ impl Shared {
     /// Where the cluster is described for others.
     pub fn file(&self) -> PathBuf {
         self.directory.join("cluster.json")
+    }
+
+    /// Whether the cluster's Tekton is older than the oldest one, of those that these tests know, that has `what`. Says
+    /// so: a test that goes on without it proves less.
+    pub fn predates(&self, since: [u32; 2], what: &str) -> bool {
+        let mut numbers = self.tekton.split('.').map_while(|number| number.parse().ok());
+        let older = [numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)] < since;
+        if older {
+            let text = format!("NOT PROVEN ON TEKTON {}, which has no {what}\n", self.tekton);
+            let _ = io::stderr().write_all(text.as_bytes());
+        }
+        older
     }
 
     /// A name that no other test of this run uses.

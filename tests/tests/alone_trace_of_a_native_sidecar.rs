@@ -6,6 +6,9 @@ use tracestamp_tests::{Setting, expect_trace, shared};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_native_sidecar_that_ends_after_the_steps_is_no_error() {
     let Some(shared) = shared() else { return };
+    if shared.predates([1, 3], "native sidecars") {
+        return;
+    }
     let on = || Setting::change(&shared, "feature-flags", &[("enable-kubernetes-sidecar", "true")]);
     let on = block_in_place(on).unwrap();
     let trace = "
