@@ -135,6 +135,9 @@ pub(crate) struct Binaries {
     kubernetes: PathBuf,
     tekton: PathBuf,
     jaeger: PathBuf,
+    pub(crate) certmanager: PathBuf,
+    /// Its source tree.
+    pub(crate) certmanager_module: PathBuf,
     otel_cli: PathBuf,
     /// Tekton's source tree.
     pub(crate) tekton_module: PathBuf,
@@ -148,6 +151,8 @@ impl Binaries {
             kubernetes: Group::kubernetes().build()?,
             tekton: Group::tekton().build()?,
             jaeger: Group::jaeger().build()?,
+            certmanager: Group::certmanager().build()?,
+            certmanager_module: Group::certmanager().module()?,
             otel_cli: Group::otel_cli().build()?,
             tekton_module: Group::tekton().module()?,
             tekton_version: Group::tekton().version()?,

@@ -178,7 +178,7 @@ fn run_on(cluster: &mut Cluster, command: &[String]) -> Result<ExitStatus> {
 
 /// Tests run the programs as they are built now.
 fn build_tracestamp() -> Result<()> {
-    let packages = ["--package", "tracestamp-webhook", "--package", "tracestamp-exporter"];
+    let packages = ["--package", "tracestamp-webhook", "--package", "tracestamp-exporter", "--package", "tracestamp"];
     let status = Command::new("cargo").arg("build").args(packages).current_dir(machine::project()).status()?;
     if !status.success() {
         bail!("tracestamp does not build");

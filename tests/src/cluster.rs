@@ -29,6 +29,11 @@ pub(crate) use tekton::NAMESPACE as TEKTON_NAMESPACE;
 pub(crate) const BRIDGE: &str = "tracestamp0";
 /// The bridge's own address: the node's, and how the API server reaches a process on the host through a Service.
 pub(crate) const BRIDGE_ADDRESS: &str = "10.88.0.1";
+/// The socket of the cluster's containerd.
+pub(crate) fn container_runtime() -> String {
+    format!("{}/containerd.sock", run::SOCKETS)
+}
+
 /// The cgroup that holds all containers.
 pub(crate) const CGROUP: &str = "tracestamp-e2e";
 /// The network's name in CNI's bookkeeping.
@@ -118,6 +123,8 @@ impl Starter {
             certificate: webhook.certificate,
             key: webhook.key,
             tekton_module: self.binaries.tekton_module.clone(),
+            certmanager: self.binaries.certmanager.clone(),
+            certmanager_module: self.binaries.certmanager_module.clone(),
             tekton: self.binaries.tekton_version.clone(),
         })
     }

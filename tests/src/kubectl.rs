@@ -27,6 +27,12 @@ impl Kubectl {
         Self { namespace: Some(namespace.to_owned()), ..self.clone() }
     }
 
+    /// The same, in no namespace.
+    #[must_use]
+    pub fn anywhere(&self) -> Self {
+        Self { namespace: None, ..self.clone() }
+    }
+
     /// The program, beside which Kubernetes' others lie.
     pub fn program(&self) -> &Path {
         &self.program
@@ -74,13 +80,29 @@ impl Kubectl {
 
     /// Creates what `manifest` says and gives the objects created.
     pub fn create(&self, manifest: &str) -> Result<Vec<Value>> {
-        let output = self.run_with(&["create", "-o", "json", "-f", "-"], manifest)?;
-        let created =
-            serde_json::Deserializer::from_str(&output).into_iter::<Value>().collect::<Result<Vec<_>, _>>()?;
-        // Several objects come as one List.
-        Ok(created
-            .into_iter()
-            .flat_map(|object| object.get("items").and_then(Value::as_array).cloned().unwrap_or(vec![object]))
-            .collect())
+        objects(&self.run_with(&["create", "-o", "json", "-f", "-"], manifest)?)
     }
+
+    /// The objects that `kubectl ARGUMENTS` prints as JSON.
+    pub fn objects(&self, arguments: &[&str]) -> Result<Vec<Value>> {
+        objects(&self.run(arguments)?)
+    }
+
+    /// The sum of a counter of the API server's over all lines that contain each of `labels`.
+    pub fn api_server_metric(&self, name: &str, labels: &[&str]) -> Result<u64> {
+        let metrics = self.run(&["get", "--raw=/metrics"])?;
+        let lines = metrics.lines().filter(|line| line.starts_with(name));
+        let lines = lines.filter(|line| labels.iter().all(|label| line.contains(label)));
+        let values = lines.filter_map(|line| line.rsplit(' ').next());
+        values.map(|value| value.parse::<u64>().with_context(|| format!("{name}: {value}"))).sum()
+    }
+}
+
+/// Several objects come one after another, or as one List.
+fn objects(output: &str) -> Result<Vec<Value>> {
+    let printed = serde_json::Deserializer::from_str(output).into_iter::<Value>().collect::<Result<Vec<_>, _>>()?;
+    Ok(printed
+        .into_iter()
+        .flat_map(|object| object.get("items").and_then(Value::as_array).cloned().unwrap_or(vec![object]))
+        .collect())
 }

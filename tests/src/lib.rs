@@ -10,6 +10,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a harness speaks to whoever runs it")]
 
 mod binaries;
+mod certmanager;
 pub mod cli;
 pub mod cluster;
 mod component;
@@ -19,6 +20,7 @@ mod expect;
 mod footprint;
 mod hex;
 mod image;
+mod installation;
 mod jaeger;
 mod kubectl;
 mod kubelet;
@@ -39,16 +41,18 @@ mod trace;
 mod tracestamp;
 mod volumes;
 
+pub use certmanager::CertManager;
 pub use component::Component;
 pub use creator::Creator;
 pub use expect::{Played, expect_trace, expect_trace_while, expect_trace_with};
+pub use installation::{Installation, Tree};
 pub use jaeger::Jaeger;
 pub use kubectl::Kubectl;
 pub use kubelet::OtherKubelet;
 pub use otlp::{OtlpTee, SeenSpan};
 pub use registration::Registration;
 pub use reviews::Reviews;
-pub use scenario::{Scenario, await_running_step};
+pub use scenario::{Scenario, await_running_step, evict};
 pub use setting::Setting;
 pub use shared::{Namespace, Shared, poll, shared};
 pub use trace::{JaegerTrace, Node};

@@ -66,6 +66,11 @@ pub(crate) fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
+/// Where tracestamp's own programs are: `TRACESTAMP_BIN_DIR`, else what cargo built for debugging.
+pub(crate) fn programs() -> PathBuf {
+    std::env::var_os("TRACESTAMP_BIN_DIR").map_or_else(|| target().join("debug"), PathBuf::from)
+}
+
 /// Cargo's target directory, where everything made is kept. Absolute, because tests, `go` and whoever calls this have
 /// different working directories.
 pub(crate) fn target() -> PathBuf {

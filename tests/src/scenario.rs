@@ -72,7 +72,7 @@ impl Scenario {
                 .collect();
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             match *arguments.as_slice() {
-                ["evict", pod] => evict(namespace, pod)?,
+                ["evict", pod] => evict(&namespace.name, &namespace.kubectl, pod)?,
                 _ => namespace.kubectl.run(&arguments)?,
             };
         }
@@ -94,11 +94,12 @@ fn action(line: &str) -> Option<(Trigger, Vec<String>)> {
     Some((trigger, arguments.split_whitespace().map(str::to_owned).collect()))
 }
 
-fn evict(namespace: &Namespace, pod: &str) -> Result<String> {
-    let metadata = json!({"name": pod, "namespace": namespace.name});
+/// Asks for a Pod's eviction, as `kubectl drain` does.
+pub fn evict(namespace: &str, kubectl: &Kubectl, pod: &str) -> Result<String> {
+    let metadata = json!({"name": pod, "namespace": namespace});
     let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata});
-    let path = format!("/api/v1/namespaces/{}/pods/{pod}/eviction", namespace.name);
-    namespace.kubectl.run_with(&["create", "--raw", &path, "-f", "-"], &eviction.to_string())
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/eviction");
+    kubectl.run_with(&["create", "--raw", &path, "-f", "-"], &eviction.to_string())
 }
 
 pub(crate) fn is_run(object: &Value) -> bool {

@@ -34,6 +34,10 @@ pub struct Shared {
     pub tekton_module: PathBuf,
     /// Tekton's version, `1.9.0`.
     pub tekton: String,
+    /// cert-manager's programs.
+    pub certmanager: PathBuf,
+    /// Its source tree, with its CRDs.
+    pub certmanager_module: PathBuf,
     /// The authority's certificate, PEM.
     pub ca: PathBuf,
     /// A server's certificate for 127.0.0.1, PEM.
@@ -74,6 +78,11 @@ impl Shared {
     /// Where the cluster is described for others.
     pub fn file(&self) -> PathBuf {
         self.directory.join("cluster.json")
+    }
+
+    /// Where programs log.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.directory.join("logs")
     }
 
     /// Whether the cluster's Tekton is older than the oldest one, of those that these tests know, that has `what`. Says

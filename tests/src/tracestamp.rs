@@ -4,12 +4,12 @@ mod metrics;
 mod registration;
 mod service;
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
-use std::{env, fs};
 
 use anyhow::{Context as _, Result};
 
@@ -136,7 +136,8 @@ impl Tracestamp {
     fn register_some(&mut self, kinds: &[&str]) -> Result<()> {
         let ca = fs::read(&self.shared.ca)?;
         let client = registration::url(self.listens.port, &ca);
-        let mut configurations = registration::configurations(&self.name, &self.instance, client);
+        let mut configurations =
+            registration::configurations(&self.shared.kubectl, &self.name, &self.instance, client)?;
         configurations.retain(|configuration| kinds.iter().any(|&kind| configuration["kind"] == kind));
         self.registration = Some(Registration::create(&self.shared.kubectl, &self.name, &configurations)?);
         Ok(())
@@ -198,9 +199,7 @@ impl Tracestamp {
     }
 
     fn command(&self, program: &str) -> Result<Command> {
-        let directory =
-            env::var_os("TRACESTAMP_BIN_DIR").map_or_else(|| machine::target().join("debug"), PathBuf::from);
-        let path = directory.join(program);
+        let path = machine::programs().join(program);
         let mut command =
             Command::new(path.canonicalize().with_context(|| format!("{} is not built", path.display()))?);
         command
@@ -213,9 +212,8 @@ impl Tracestamp {
 
     fn run(&self, part: &str, mut command: Command, admin: u16) -> Result<Component> {
         command.arg("--admin-address").arg(format!("127.0.0.1:{admin}"));
-        let logs = self.shared.directory.join("logs");
-        let mut component =
-            Component::start(&format!("{}-{part}", self.name), &mut command, &self.shared.directory, &logs)?;
+        let name = format!("{}-{part}", self.name);
+        let mut component = Component::start(&name, &mut command, &self.shared.directory, &self.shared.logs())?;
         component
             .wait_until("/ready", || get(admin, "/ready").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")))?;
         Ok(component)

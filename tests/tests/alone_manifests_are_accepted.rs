@@ -1,0 +1,69 @@
+//! The API server accepts every overlay, and every component in one.
+
+use tokio::task::block_in_place;
+use tracestamp_tests::{CertManager, Shared, Tree, shared};
+
+/// What the overlays leave out.
+const REST: &str = "
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [../../base]
+components:
+  - ../../components/self-managed
+  - ../../components/client-certificates
+  - ../../components/api-server-only
+secretGenerator:
+  - name: tracestamp-webhook-tls
+    namespace: tracestamp
+    type: kubernetes.io/tls
+    files: [ca.crt, tls.crt, tls.key]
+    options: {disableNameSuffixHash: true}
+configMapGenerator:
+  - name: tracestamp-client-ca
+    namespace: tracestamp
+    files: [ca.crt]
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_overlay_and_component_passes_the_api_servers_validation_and_needs_no_role() {
+    let Some(shared) = shared() else { return };
+    block_in_place(|| {
+        let cert_manager = CertManager::start(&shared).unwrap();
+        let tree = Tree::copy(&shared).unwrap();
+        let mut overlays = tree.overlays().unwrap();
+        assert!(overlays.len() >= 3, "{overlays:?}");
+        tree.add("rest", REST).unwrap();
+        tree.issue("rest").unwrap();
+        overlays.push("rest".to_owned());
+        // What lies in a namespace can only be tried in one that is there.
+        let namespace = OwnNamespace::create(&shared);
+        for overlay in overlays {
+            let rendered = tree.render(&overlay).unwrap();
+            for kind in ["Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"] {
+                assert!(!rendered.lines().any(|line| line == format!("kind: {kind}")), "{overlay}: a {kind}");
+            }
+            let applied = shared
+                .kubectl
+                .run_with(&["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"], &rendered);
+            let applied = applied.unwrap_or_else(|error| panic!("{overlay}: {error:#}"));
+            assert!(applied.contains("mutatingwebhookconfiguration"), "{overlay}: {applied}");
+        }
+        drop(namespace);
+        drop(cert_manager);
+    });
+}
+
+struct OwnNamespace<'a>(&'a Shared);
+
+impl<'a> OwnNamespace<'a> {
+    fn create(shared: &'a Shared) -> Self {
+        shared.kubectl.run(&["create", "namespace", "tracestamp"]).unwrap();
+        Self(shared)
+    }
+}
+
+impl Drop for OwnNamespace<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.kubectl.run(&["delete", "namespace", "tracestamp"]);
+    }
+}
