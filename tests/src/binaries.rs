@@ -10,6 +10,9 @@ use sha2::{Digest as _, Sha256};
 use crate::hex::hex;
 use crate::machine;
 
+/// A program of the group's own; most have none and name others' as tools.
+const PROGRAM: &str = "main.go";
+
 /// Modules built together, with one go.mod: their Kubernetes versions differ, so they cannot share one.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
@@ -43,8 +46,19 @@ impl Group {
         Self { name: "certmanager".to_owned(), module: "github.com/cert-manager/cert-manager" }
     }
 
+    pub(crate) fn collector() -> Self {
+        Self { name: "collector".to_owned(), module: "go.opentelemetry.io/collector/otelcol" }
+    }
+
     pub(crate) fn all() -> Vec<Self> {
-        vec![Self::kubernetes(), Self::tekton(), Self::jaeger(), Self::otel_cli(), Self::certmanager()]
+        vec![
+            Self::kubernetes(),
+            Self::tekton(),
+            Self::jaeger(),
+            Self::otel_cli(),
+            Self::certmanager(),
+            Self::collector(),
+        ]
     }
 
     fn source(&self) -> PathBuf {
@@ -54,8 +68,11 @@ impl Group {
     /// Where the group's programs are kept; another go.mod or go.sum gives another directory.
     pub(crate) fn directory(&self) -> Result<PathBuf> {
         let mut hash = Sha256::new();
-        for file in ["go.mod", "go.sum"] {
+        for file in ["go.mod", "go.sum", PROGRAM] {
             let path = self.source().join(file);
+            if file == PROGRAM && !path.exists() {
+                continue;
+            }
             hash.update(fs::read(&path).with_context(|| format!("no such group: {}", path.display()))?);
         }
         let digest = hex(&hash.finalize());
@@ -79,7 +96,7 @@ impl Group {
             .env("CGO_ENABLED", "0")
             .args(["build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags", &self.linker_flags()?, "-o"])
             .arg(format!("{}/", partial.display()))
-            .arg("tool")
+            .arg(if self.source().join(PROGRAM).exists() { "." } else { "tool" })
             .status()?;
         if !status.success() {
             bail!("`go build` of {} failed", self.name);
@@ -139,6 +156,7 @@ pub(crate) struct Binaries {
     /// Its source tree.
     pub(crate) certmanager_module: PathBuf,
     otel_cli: PathBuf,
+    pub(crate) collector: PathBuf,
     /// Tekton's source tree.
     pub(crate) tekton_module: PathBuf,
     /// Its version, without the `v`.
@@ -154,6 +172,7 @@ impl Binaries {
             certmanager: Group::certmanager().build()?,
             certmanager_module: Group::certmanager().module()?,
             otel_cli: Group::otel_cli().build()?,
+            collector: Group::collector().build()?.join("collector"),
             tekton_module: Group::tekton().module()?,
             tekton_version: Group::tekton().version()?,
         })

@@ -123,6 +123,7 @@ impl Starter {
             certificate: webhook.certificate,
             key: webhook.key,
             tekton_module: self.binaries.tekton_module.clone(),
+            collector: self.binaries.collector.clone(),
             certmanager: self.binaries.certmanager.clone(),
             certmanager_module: self.binaries.certmanager_module.clone(),
             tekton: self.binaries.tekton_version.clone(),

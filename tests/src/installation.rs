@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 use crate::cluster::container_runtime;
 use crate::kubectl::Kubectl;
@@ -121,9 +122,10 @@ impl Installation {
 
     /// The names of its Pods that are not leaving.
     pub fn pods(&self) -> Result<Vec<String>> {
-        let column = r#"jsonpath={range .items[?(!@.metadata.deletionTimestamp)]}{.metadata.name}{" "}{end}"#;
-        let names = self.kubectl.run(&["get", "pods", "-o", column])?;
-        Ok(names.split_whitespace().map(str::to_owned).collect())
+        let pods = self.kubectl.get(&["pods", "--selector=app.kubernetes.io/name=tracestamp"])?;
+        let staying = |pod: &&Value| pod.pointer("/metadata/deletionTimestamp").is_none();
+        let name = |pod: &Value| Some(pod.pointer("/metadata/name")?.as_str()?.to_owned());
+        Ok(pods.get("items").and_then(Value::as_array).into_iter().flatten().filter(staying).filter_map(name).collect())
     }
 
     /// What a process of a Pod answers on its admin port: 8080 is the webhook's, 8081 the exporter's.

@@ -13,6 +13,7 @@ mod binaries;
 mod certmanager;
 pub mod cli;
 pub mod cluster;
+mod collector;
 mod component;
 mod creator;
 mod examples;
@@ -42,6 +43,7 @@ mod tracestamp;
 mod volumes;
 
 pub use certmanager::CertManager;
+pub use collector::Collector;
 pub use component::Component;
 pub use creator::Creator;
 pub use expect::{Played, expect_trace, expect_trace_while, expect_trace_with};

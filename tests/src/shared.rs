@@ -34,6 +34,8 @@ pub struct Shared {
     pub tekton_module: PathBuf,
     /// Tekton's version, `1.9.0`.
     pub tekton: String,
+    /// The OpenTelemetry Collector.
+    pub collector: PathBuf,
     /// cert-manager's programs.
     pub certmanager: PathBuf,
     /// Its source tree, with its CRDs.

@@ -2,6 +2,7 @@
 //! and down, each replica evicted in turn. No call of the API server fails, and each run has its whole trace. Afterwards
 //! nothing of the installation is left.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -37,6 +38,7 @@ async fn no_request_and_no_span_is_lost_and_uninstalling_leaves_nothing() {
         tree.add("steady", &overlay(&shared)).unwrap();
         let installation = Installation::apply(&shared, &tree, "steady").unwrap();
         expect_restricted(&installation);
+        let before = calls(&shared);
         let namespace = shared.namespace("steady", &[]).unwrap();
         let over = AtomicBool::new(false);
         thread::scope(|threads| {
@@ -62,13 +64,7 @@ async fn no_request_and_no_span_is_lost_and_uninstalling_leaves_nothing() {
             runs.join().unwrap();
         });
         await_ends(&namespace.kubectl);
-        for webhook in ["runs.stamp", "pods.stamp", "runs.observe", "pods.observe"] {
-            let name = format!("name=\"{webhook}.tracestamp.dev\"");
-            let count = |metric| shared.kubectl.api_server_metric(metric, &[&name]).unwrap();
-            assert!(count("apiserver_admission_webhook_request_total") > 0, "{webhook}: never called");
-            assert_eq!(count("apiserver_admission_webhook_fail_open_count"), 0, "{webhook}: a call failed");
-            assert_eq!(count("apiserver_admission_webhook_rejection_count"), 0, "{webhook}: a request was rejected");
-        }
+        expect_no_call_failed(&before, &calls(&shared));
         let traces = trace_ids(&namespace.kubectl);
         installation.delete().unwrap();
         expect_nothing_left(&shared);
@@ -93,6 +89,26 @@ async fn no_request_and_no_span_is_lost_and_uninstalling_leaves_nothing() {
     drop(namespace);
 }
 
+/// What the API server counts of each webhook: its calls, those that failed, requests that it rejected.
+fn calls(shared: &Shared) -> BTreeMap<&'static str, [u64; 3]> {
+    let count = |webhook| {
+        let name = format!("name=\"{webhook}.tracestamp.dev\"");
+        ["request_total", "fail_open_count", "rejection_count"].map(|metric| {
+            let metric = format!("apiserver_admission_webhook_{metric}");
+            shared.kubectl.api_server_metric(&metric, &[&name]).unwrap()
+        })
+    };
+    ["runs.stamp", "pods.stamp", "runs.observe", "pods.observe"].map(|webhook| (webhook, count(webhook))).into()
+}
+
+fn expect_no_call_failed(before: &BTreeMap<&str, [u64; 3]>, after: &BTreeMap<&str, [u64; 3]>) {
+    for (webhook, [called, failed, rejected]) in after {
+        let [called_before, failed_before, rejected_before] = before[webhook];
+        assert!(*called > called_before, "{webhook}: never called");
+        assert_eq!([*failed, *rejected], [failed_before, rejected_before], "{webhook}: calls failed, rejected");
+    }
+}
+
 /// Ends the creation of runs, also when something panics.
 struct Over<'a>(&'a AtomicBool);
 
@@ -114,6 +130,7 @@ configMapGenerator:
     behavior: merge
     literals:
       - OTEL_EXPORTER_OTLP_ENDPOINT={}
+      - OTEL_EXPORTER_OTLP_PROTOCOL=grpc
 ",
         shared.otlp_grpc
     )

@@ -18,6 +18,7 @@ mod only_transitions_are_sent;
 mod runs_go_on_without_the_webhook;
 mod schedule_and_sandbox_tell_how_long_a_pod_was_prepared;
 mod steps_find_their_own_span_in_traceparent;
+mod the_samples_collector_hands_the_trace_on;
 mod trace_of_a_cancelled_run;
 mod trace_of_a_customrun;
 mod trace_of_a_deleted_run;

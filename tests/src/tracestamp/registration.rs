@@ -38,12 +38,21 @@ pub(super) fn configurations(
     let read = ["create", "--dry-run=client", "--validate=false", "-o", "json", "-f", &mutating, "-f", &validating];
     let mut configurations = kubectl.objects(&read)?;
     for configuration in &mut configurations {
-        configuration["metadata"] = json!({"name": name});
-        for webhook in configuration["webhooks"].as_array_mut().context("a registration without webhooks")? {
-            let path = webhook["clientConfig"]["service"]["path"].as_str().context("a webhook without a path")?;
-            webhook["clientConfig"] = client(path);
-            webhook["namespaceSelector"]["matchLabels"] = json!({LABEL: instance});
+        put(configuration, "/metadata", json!({"name": name}))?;
+        let webhooks = configuration.get_mut("webhooks").and_then(Value::as_array_mut);
+        for webhook in webhooks.context("a registration without webhooks")? {
+            let path = webhook.pointer("/clientConfig/service/path").and_then(Value::as_str);
+            let client = client(path.context("a webhook without a path")?);
+            put(webhook, "/clientConfig", client)?;
+            let selector = webhook.pointer_mut("/namespaceSelector").and_then(Value::as_object_mut);
+            let selector = selector.context("a webhook for all namespaces")?;
+            selector.insert("matchLabels".to_owned(), json!({LABEL: instance}));
         }
     }
     Ok(configurations)
+}
+
+fn put(object: &mut Value, path: &str, value: Value) -> Result<()> {
+    *object.pointer_mut(path).with_context(|| format!("no {path}"))? = value;
+    Ok(())
 }
