@@ -10,6 +10,8 @@ pub const PARENT: &str = "tracestamp.dev/parent";
 pub const LINKS: &str = "tracestamp.dev/links";
 /// Part of the seal, because all else that is sealed can be equal for two objects of one trace.
 pub const NONCE: &str = "tracestamp.dev/nonce";
+/// Where people look at the trace; on a root, when a template for it is configured.
+pub const TRACE_URL: &str = "tracestamp.dev/trace-url";
 /// `always` or `never`, set by a user on a root: overrides the sampling ratio and the creator's decision.
 pub const SAMPLE: &str = "tracestamp.dev/sample";
 /// `override`, set by a user on a Pod or run: containers with `envFrom` get our variables too, which then win over

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::TraceUrl;
 use crate::context::Sampler;
 
 /// The settings of a decision.
@@ -26,6 +27,8 @@ pub struct Config {
     pub label_attributes: Vec<String>,
     /// Annotations whose values become span attributes. None unless named here.
     pub annotation_attributes: Vec<String>,
+    /// Where a trace can be looked at: written on roots and told by the spans of runs.
+    pub trace_url: Option<TraceUrl>,
     /// What goes into the environment of task containers beyond `TRACEPARENT` and `TRACESTATE`.
     pub environment: Environment,
 }
@@ -42,6 +45,7 @@ impl Default for Config {
             service_name: "tekton".to_owned(),
             label_attributes: Vec::new(),
             annotation_attributes: Vec::new(),
+            trace_url: None,
             environment: Environment::default(),
         }
     }

@@ -23,9 +23,11 @@ pub mod stamp;
 mod subject;
 pub mod termination;
 mod time;
+mod trace_url;
 
 pub use config::{Carrier, CarrierFormat, CarrierMode, Config, Environment, SealKey};
 pub use identity::Identity;
 pub use note::Note;
 pub use subject::Subject;
 pub use time::Timestamp;
+pub use trace_url::TraceUrl;

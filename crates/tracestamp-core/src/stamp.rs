@@ -5,7 +5,7 @@ mod environment;
 use std::borrow::Cow;
 
 use crate::annotation::{
-    LINKS, LINKS_LIMIT, NONCE, PARENT, PIPELINE_RUN_CARRIER, TASK_RUN_CARRIER, TRACEPARENT, TRACESTATE,
+    LINKS, LINKS_LIMIT, NONCE, PARENT, PIPELINE_RUN_CARRIER, TASK_RUN_CARRIER, TRACE_URL, TRACEPARENT, TRACESTATE,
 };
 use crate::context::{CARRIER_LIMIT, Carried, TraceId, Traceparent};
 use crate::identity::{Identity, Trace};
@@ -118,6 +118,21 @@ impl<'a> Subject<'a> {
         self.set(stamp, PARENT, parent.map(|parent| parent.to_string()).unwrap_or_default());
         self.set(stamp, LINKS, links.join(","));
         self.set(stamp, NONCE, nonce.to_owned());
+        self.trace_url(stamp);
+    }
+
+    /// A root says where its trace can be looked at. A child keeps what it inherited when that is of its own trace; a
+    /// trace that is not recorded can be looked at nowhere.
+    fn trace_url(&self, stamp: &mut Stamp<'a>) {
+        let context = stamp.identity.context;
+        let inherited = self.annotations.get(TRACE_URL);
+        let url = match (&self.config.trace_url, inherited) {
+            _ if !context.flags.sampled() => String::new(),
+            (Some(template), _) if self.owner().is_none() => template.of(context),
+            (Some(_), Some(url)) if url.contains(&context.trace_id.to_string()) => return,
+            _ => String::new(),
+        };
+        self.set(stamp, TRACE_URL, url);
     }
 
     /// Sets an annotation unless it has the value already. No value means absent; one that was inherited or copied is

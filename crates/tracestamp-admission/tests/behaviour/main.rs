@@ -25,4 +25,5 @@ mod runs;
 mod sampling;
 mod sidecars;
 mod steps;
+mod trace_urls;
 mod world;

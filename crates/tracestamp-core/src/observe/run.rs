@@ -142,20 +142,26 @@ fn own<'a>(scribe: &mut Scribe<'_, 'a>, extent: Extent, outcome: &Outcome, event
     let of = low_cardinality_name(subject);
     let task = subject.labels.get_filled("tekton.dev/pipelineTask");
     let attribute = |key, value: Option<Cow<'a, str>>| value.map(|value| Attribute::new(key, value));
+    let url = subject.config.trace_url.as_ref().map(|template| Cow::Owned(template.of(scribe.identity.context)));
     let (what, name, attributes) = if subject.kind == Kind::PipelineRun {
         let name = of.as_ref().map_or(Cow::Borrowed("RUN"), |of| Cow::Owned(format!("RUN {of}")));
         let attributes = [
             attribute("cicd.pipeline.run.id", Some(uid)),
             attribute("cicd.pipeline.action.name", Some("RUN".into())),
             attribute("cicd.pipeline.name", of),
+            attribute("cicd.pipeline.run.url.full", url),
         ];
         (SpanWhat::PipelineRun, name, attributes)
     } else {
         let what = if subject.kind == Kind::CustomRun { SpanWhat::CustomRun } else { SpanWhat::TaskRun };
         // A task of a Pipeline says its name on every span already.
         let alone = of.clone().filter(|_| task.is_none());
-        let attributes =
-            [attribute("cicd.pipeline.task.run.id", Some(uid)), attribute("cicd.pipeline.task.name", alone), None];
+        let attributes = [
+            attribute("cicd.pipeline.task.run.id", Some(uid)),
+            attribute("cicd.pipeline.task.name", alone),
+            attribute("cicd.pipeline.task.run.url.full", url),
+            None,
+        ];
         (what, task.or(of).unwrap_or(Cow::Borrowed("RUN")), attributes)
     };
     let attributes = attributes.into_iter().flatten().chain(vcs(subject)).collect();

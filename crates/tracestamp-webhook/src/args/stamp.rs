@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use tracestamp_core::context::Sampler;
-use tracestamp_core::{Carrier, CarrierMode, Config, Environment, SealKey};
+use tracestamp_core::{Carrier, CarrierMode, Config, Environment, SealKey, TraceUrl};
 
 /// The flags of the decision.
 #[derive(clap::Args, Clone, Debug)]
@@ -53,6 +53,12 @@ pub(crate) struct StampArgs {
     /// list with commas.
     #[arg(long, env = "TRACESTAMP_ANNOTATION_ATTRIBUTE", value_name = "KEY", value_delimiter = ',')]
     pub(crate) annotation_attribute: Vec<String>,
+    /// URL under which the backend shows a trace, with {trace_id} and, if need be, {span_id} of the run in it. Every
+    /// recorded root gets it as the annotation `tracestamp.dev/trace-url`, and the spans of runs tell it. For Jaeger
+    /// `https://jaeger.example.com/trace/{trace_id}`; for Grafana the URL of an explore view, with %7B and %7D for the
+    /// braces of its own.
+    #[arg(long, env = "TRACESTAMP_TRACE_URL", value_name = "TEMPLATE")]
+    pub(crate) trace_url: Option<TraceUrl>,
     /// File with the key that seals span ids, so that nobody who can read a manifest can compute them. All replicas
     /// need the same, and a new key makes new ids.
     #[arg(long, env = "TRACESTAMP_SEAL_KEY_FILE", value_name = "FILE")]
@@ -80,6 +86,7 @@ impl StampArgs {
             service_name,
             label_attribute,
             annotation_attribute,
+            trace_url,
             seal_key_file,
             env_resource,
             env_otlp_endpoint,
@@ -95,6 +102,7 @@ impl StampArgs {
             service_name,
             label_attributes: label_attribute,
             annotation_attributes: annotation_attribute,
+            trace_url,
             environment: Environment { resource: env_resource, otlp_endpoint: env_otlp_endpoint, baggage: env_baggage },
         })
     }
