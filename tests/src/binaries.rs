@@ -50,6 +50,11 @@ impl Group {
         Self { name: "collector".to_owned(), module: "go.opentelemetry.io/collector/otelcol" }
     }
 
+    /// For its CRDs; nothing is built of it.
+    fn prometheus() -> Self {
+        Self { name: "prometheus".to_owned(), module: "github.com/prometheus-operator/prometheus-operator" }
+    }
+
     pub(crate) fn all() -> Vec<Self> {
         vec![
             Self::kubernetes(),
@@ -156,6 +161,8 @@ pub(crate) struct Binaries {
     /// Its source tree.
     pub(crate) certmanager_module: PathBuf,
     otel_cli: PathBuf,
+    /// The Prometheus operator's source tree.
+    pub(crate) prometheus_module: PathBuf,
     pub(crate) collector: PathBuf,
     /// Tekton's source tree.
     pub(crate) tekton_module: PathBuf,
@@ -172,6 +179,7 @@ impl Binaries {
             certmanager: Group::certmanager().build()?,
             certmanager_module: Group::certmanager().module()?,
             otel_cli: Group::otel_cli().build()?,
+            prometheus_module: Group::prometheus().module()?,
             collector: Group::collector().build()?.join("collector"),
             tekton_module: Group::tekton().module()?,
             tekton_version: Group::tekton().version()?,

@@ -1,9 +1,8 @@
 //! cert-manager's controller and its injector of authorities, as processes of the host.
 
-use std::fs;
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::component::Component;
 use crate::port;
@@ -19,19 +18,7 @@ pub struct CertManager {
 impl CertManager {
     /// Installs the CRDs of its module and starts both programs.
     pub fn start(shared: &Shared) -> Result<Self> {
-        let directory = shared.certmanager_module.join("deploy/crds");
-        let mut manifests = Vec::new();
-        for entry in fs::read_dir(&directory).with_context(|| directory.display().to_string())?.flatten() {
-            let path = entry.path();
-            if path.extension().is_some_and(|extension| extension == "yaml") {
-                let text = fs::read_to_string(path)?;
-                // Files of a Helm chart; what their templates fill in are labels.
-                let lines: Vec<_> = text.lines().filter(|line| !line.contains("{{")).collect();
-                manifests.push(lines.join("\n"));
-            }
-        }
-        shared.kubectl.run_with(&["apply", "--server-side", "-f", "-"], &manifests.join("\n---\n"))?;
-        shared.kubectl.run(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])?;
+        shared.install_crds(&shared.certmanager_module.join("deploy/crds"))?;
         let start = |name: &str, more: &[String]| {
             let mut command = Command::new(shared.certmanager.join(name));
             command.arg("--kubeconfig").arg(shared.kubectl.kubeconfig()).arg("--leader-elect=false").args(more);

@@ -126,6 +126,7 @@ impl Starter {
             collector: self.binaries.collector.clone(),
             certmanager: self.binaries.certmanager.clone(),
             certmanager_module: self.binaries.certmanager_module.clone(),
+            prometheus_module: self.binaries.prometheus_module.clone(),
             tekton: self.binaries.tekton_version.clone(),
         })
     }

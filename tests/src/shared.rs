@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -40,6 +40,8 @@ pub struct Shared {
     pub certmanager: PathBuf,
     /// Its source tree, with its CRDs.
     pub certmanager_module: PathBuf,
+    /// The Prometheus operator's source tree, with its CRDs.
+    pub prometheus_module: PathBuf,
     /// The authority's certificate, PEM.
     pub ca: PathBuf,
     /// A server's certificate for 127.0.0.1, PEM.
@@ -97,6 +99,22 @@ impl Shared {
             let _ = io::stderr().write_all(text.as_bytes());
         }
         older
+    }
+
+    /// Installs the CRDs that lie in a directory of a module.
+    pub fn install_crds(&self, directory: &Path) -> Result<()> {
+        let mut manifests = Vec::new();
+        for entry in fs::read_dir(directory).with_context(|| directory.display().to_string())?.flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "yaml") {
+                let text = fs::read_to_string(path)?;
+                // Of a Helm chart; what its templates fill in are labels.
+                let lines: Vec<_> = text.lines().filter(|line| !line.contains("{{")).collect();
+                manifests.push(lines.join("\n"));
+            }
+        }
+        self.kubectl.run_with(&["apply", "--server-side", "-f", "-"], &manifests.join("\n---\n"))?;
+        self.kubectl.run(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]).map(drop)
     }
 
     /// A name that no other test of this run uses.

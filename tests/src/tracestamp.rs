@@ -118,6 +118,11 @@ impl Tracestamp {
         Ok(tracestamp)
     }
 
+    /// Where the webhook answers reviews.
+    pub fn port(&self) -> u16 {
+        self.listens.port
+    }
+
     /// A namespace whose objects this instance sees.
     pub fn namespace(&self, stem: &str) -> Result<Namespace> {
         self.shared.namespace(stem, &[(LABEL, &self.instance)])

@@ -29,6 +29,7 @@ async fn every_overlay_and_component_passes_the_api_servers_validation_and_needs
     let Some(shared) = shared() else { return };
     block_in_place(|| {
         let cert_manager = CertManager::start(&shared).unwrap();
+        shared.install_crds(&shared.prometheus_module.join("example/prometheus-operator-crd")).unwrap();
         let tree = Tree::copy(&shared).unwrap();
         let mut overlays = tree.overlays().unwrap();
         assert!(overlays.len() >= 3, "{overlays:?}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use tracestamp_runtime::log::LogArgs;
-use tracestamp_runtime::parse_duration;
+use tracestamp_runtime::{parse_duration, parse_interval};
 
 use crate::settings::OtlpArgs;
 
@@ -18,28 +18,20 @@ use crate::settings::OtlpArgs;
 #[command(version, name = "tracestamp-exporter")]
 pub struct Args {
     /// The directory shared with the webhook.
-    #[arg(long, env = "TRACESTAMP_SPOOL_DIR", value_name = "DIR", default_value = "/var/spool/tracestamp")]
+    #[arg(long, env = "TRACESTAMP_SPOOL_DIR", value_name = "DIRECTORY", default_value = "/var/spool/tracestamp")]
     pub spool_dir: PathBuf,
     /// Where /live, /ready and /metrics are served, by plain HTTP.
     #[arg(long, env = "TRACESTAMP_ADMIN_ADDRESS", value_name = "ADDRESS:PORT", default_value = "[::]:8081")]
     pub admin_address: SocketAddr,
     /// How long an empty spool is left alone before the next look.
-    #[arg(
-        long, env = "TRACESTAMP_POLL_INTERVAL",
-        value_name = "DURATION", default_value = "250ms",
-        value_parser = parse_duration
-    )]
+    #[arg(long, env = "TRACESTAMP_POLL_INTERVAL", value_name = "DURATION", default_value = "250ms", value_parser = parse_interval)]
     pub poll_interval: Duration,
     /// How often the endpoint, header and certificate files are compared with what is in use.
-    #[arg(
-        long, env = "TRACESTAMP_RELOAD_INTERVAL",
-        value_name = "DURATION", default_value = "10s",
-        value_parser = parse_duration
-    )]
+    #[arg(long, env = "TRACESTAMP_RELOAD_INTERVAL", value_name = "DURATION", default_value = "10s", value_parser = parse_interval)]
     pub reload_interval: Duration,
     /// How long after SIGTERM delivery may go on until the spool is empty and its writers are gone.
-    #[arg(long, env = "TRACESTAMP_DRAIN_SECONDS", value_name = "SECONDS", default_value_t = 20)]
-    pub drain_seconds: u64,
+    #[arg(long, env = "TRACESTAMP_DRAIN_TIMEOUT", value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]
+    pub drain_timeout: Duration,
     /// The largest request in bytes before compression. Receivers of OTLP/gRPC mostly refuse more than 4 MiB.
     #[arg(
         long, env = "TRACESTAMP_MAX_REQUEST_BYTES",

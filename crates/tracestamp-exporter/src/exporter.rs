@@ -45,7 +45,7 @@ impl TryFrom<&Args> for Options {
         Ok(Self {
             poll_interval: args.poll_interval,
             reload_interval: args.reload_interval,
-            drain: Duration::from_secs(args.drain_seconds),
+            drain: args.drain_timeout,
             max_request_bytes: args.max_request_bytes,
             backoff: Backoff::default(),
             own_traces: args.own_traces,

@@ -9,6 +9,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use tracestamp_runtime::metrics::{Registry, register};
 use tracestamp_spool::{Counts, Stats};
 
+/// Why spans are lost for good.
+const DROPPED: [&str; 4] = ["too_large", "refused", "undecodable", "rejected"];
+
+/// What can be wrong with the spool.
+const DAMAGE: [&str; 4] = ["torn", "quarantined", "unreadable", "cursor"];
+
 /// The exporter's metrics, named `tracestamp_…`. Clones share their values.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -42,10 +48,19 @@ struct Code {
 impl Metrics {
     /// Registers them.
     pub fn new(registry: &mut Registry) -> Self {
+        let dropped: Family<Reason, Counter> = register(registry, "spans_dropped", "Spans lost for good, by reason");
+        let spool_damage: Family<Reason, Counter> =
+            register(registry, "spool_damage", "Damage found in the spool, by reason");
+        // Told from the start: of a counter that begins with its first event a rate shows nothing.
+        for (family, reasons) in [(&dropped, DROPPED), (&spool_damage, DAMAGE)] {
+            for reason in reasons {
+                drop(family.get_or_create(&Reason { reason }));
+            }
+        }
         Self {
             delivered: register(registry, "spans_delivered", "Spans that the receiver took"),
             duplicates: register(registry, "spans_duplicate", "Spans not sent because their id was sent before"),
-            dropped: register(registry, "spans_dropped", "Spans lost for good, by reason"),
+            dropped,
             deliveries: register(registry, "deliveries", "Attempts to deliver a request, by result"),
             backend_errors: register(registry, "backend_errors", "Failed attempts by HTTP status or gRPC code"),
             spool_bytes: register(registry, "spool_bytes", "Bytes in the spool that are not delivered yet"),
@@ -54,7 +69,7 @@ impl Metrics {
                 "spool_oldest_age_seconds",
                 "Upper bound of how long the oldest undelivered span has been waiting",
             ),
-            spool_damage: register(registry, "spool_damage", "Damage found in the spool, by reason"),
+            spool_damage,
             spool_corrupt_bytes: register(registry, "spool_corrupt_bytes", "Bytes in the spool that were no record"),
             settings_errors: register(registry, "settings_errors", "Changed files that could not be used"),
         }
@@ -81,12 +96,8 @@ impl Metrics {
         self.spool_bytes.set(i64::try_from(stats.bytes).unwrap_or(i64::MAX));
         self.spool_oldest_age.set(stats.oldest_age.as_secs_f64());
         let now = &stats.counts;
-        for (reason, now, seen) in [
-            ("torn", now.torn, seen.torn),
-            ("quarantined", now.quarantined, seen.quarantined),
-            ("unreadable", now.unreadable, seen.unreadable),
-            ("cursor", now.cursor, seen.cursor),
-        ] {
+        let counts = |counts: &Counts| [counts.torn, counts.quarantined, counts.unreadable, counts.cursor];
+        for (reason, (now, seen)) in DAMAGE.into_iter().zip(counts(now).into_iter().zip(counts(seen))) {
             if now > seen {
                 self.spool_damage.get_or_create(&Reason { reason }).inc_by(now - seen);
             }

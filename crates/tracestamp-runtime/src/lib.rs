@@ -42,6 +42,12 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(signed).map_err(|_| format!("`{text}` is negative"))
 }
 
+/// The same for how often something is looked at, which cannot be all the time.
+pub fn parse_interval(text: &str) -> Result<Duration, String> {
+    let interval = parse_duration(text)?;
+    if interval.is_zero() { Err("nothing can be polled all the time".to_owned()) } else { Ok(interval) }
+}
+
 /// Reads a number of bytes, plain or with Kubernetes' suffix Ki, Mi or Gi: the value parser of every such flag.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let units = [("Ki", 1_u64 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30)];

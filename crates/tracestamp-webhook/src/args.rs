@@ -10,7 +10,7 @@ use clap::Parser;
 use tracestamp_runtime::drain::DrainArgs;
 use tracestamp_runtime::log::LogArgs;
 use tracestamp_runtime::tls::TlsArgs;
-use tracestamp_runtime::{parse_bytes, parse_duration};
+use tracestamp_runtime::{parse_bytes, parse_interval};
 
 use crate::switch::SwitchArgs;
 pub(crate) use spool::SpoolArgs;
@@ -75,11 +75,6 @@ fn parse_connections(text: &str) -> Result<usize, String> {
 
 fn parse_body_bytes(text: &str) -> Result<usize, String> {
     usize::try_from(parse_bytes(text)?).map_err(|error| error.to_string())
-}
-
-fn parse_interval(text: &str) -> Result<Duration, String> {
-    let interval = parse_duration(text)?;
-    if interval.is_zero() { Err("nothing can be polled all the time".to_owned()) } else { Ok(interval) }
 }
 
 #[cfg(test)]

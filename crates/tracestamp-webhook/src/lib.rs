@@ -45,6 +45,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let config = stamp.into_config()?;
     let tls = tls.load(&mut registry, readiness.check("certificate"))?;
     let append_timeout = spool.append_timeout;
+    metrics.spool_max_bytes.set(i64::try_from(spool.spool_max_bytes).unwrap_or(i64::MAX));
     let (recorder, recorded) = Recorder::start(spool.open()?, append_timeout, metrics.clone())?;
     let switch = Switch::new(switch, metrics.clone());
 

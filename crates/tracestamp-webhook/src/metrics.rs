@@ -12,6 +12,9 @@ use tracestamp_core::Note;
 use tracestamp_core::span::SpanWhat;
 use tracestamp_runtime::metrics::{LATENCY_BUCKETS, Registry, register};
 
+/// Why spans did not get into the spool.
+const DROPPED: [&str; 5] = ["encoding", "busy", "gone", "full", "disk"];
+
 /// The webhook's metrics; clones share their values.
 #[derive(Clone)]
 pub(crate) struct Metrics {
@@ -25,6 +28,7 @@ pub(crate) struct Metrics {
     bad_requests: Family<Reason, Counter>,
     panics: Counter,
     pub(crate) tracing_enabled: Gauge,
+    pub(crate) spool_max_bytes: Gauge,
 }
 
 /// Labels of one review that was answered.
@@ -65,16 +69,27 @@ impl Metrics {
             "From the head of a review's request to its answer, the body's arrival included",
             durations.clone(),
         );
+        let spans_dropped: Family<Reason, Counter> =
+            register(registry, "spans_dropped", "Spans that did not get into the spool");
+        // Told from the start: of a counter that begins with its first event a rate shows nothing.
+        for reason in DROPPED {
+            drop(spans_dropped.get_or_create(&Reason { reason }));
+        }
         Self {
             reviews: register(registry, "reviews", "Reviews answered with HTTP 200"),
             durations,
             patches: register(registry, "patches", "Reviews answered with a patch"),
             spans_recorded: register(registry, "spans_recorded", "Spans written to the spool"),
             spans_late: register(registry, "spans_late", "Spans whose review was answered before they were written"),
-            spans_dropped: register(registry, "spans_dropped", "Spans that did not get into the spool"),
+            spans_dropped,
             notes: register(registry, "notes", "Oddities met in reviews"),
             bad_requests: register(registry, "bad_requests", "Requests answered with HTTP 4xx"),
             panics: register(registry, "panics", "Decisions that panicked; each is a fault of tracestamp"),
+            spool_max_bytes: register(
+                registry,
+                "spool_max_bytes",
+                "How much may wait in the spool; past it spans are dropped",
+            ),
             tracing_enabled: register(registry, "tracing_enabled", "1 when an OTLP endpoint is configured, else 0"),
         }
     }

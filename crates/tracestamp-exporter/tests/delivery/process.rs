@@ -49,7 +49,7 @@ fn a_wrong_setting_ends_the_program_at_once_with_a_message_that_names_it() {
         ("OTEL_RESOURCE_ATTRIBUTES", "no-value"),
         ("TRACESTAMP_HEADERS_FILE", "/nowhere/headers"),
         ("TRACESTAMP_POLL_INTERVAL", "1"),
-        ("TRACESTAMP_DRAIN_SECONDS", "long"),
+        ("TRACESTAMP_DRAIN_TIMEOUT", "long"),
         ("TRACESTAMP_MAX_REQUEST_BYTES", "0"),
         ("TRACESTAMP_OWN_TRACES", "perhaps"),
     ] {

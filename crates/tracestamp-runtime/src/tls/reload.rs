@@ -45,7 +45,12 @@ impl Reload {
     ) -> Self {
         let expiry: Gauge<i64, AtomicI64> =
             register(registry, "certificate_expiry_seconds", "When the certificate in use expires, as a Unix time");
-        let reloads = register(registry, "certificate_reloads", "Changes of the certificate files, taken or refused");
+        let reloads: Family<Outcome, Counter> =
+            register(registry, "certificate_reloads", "Changes of the certificate files, taken or refused");
+        // Told from the start: of a counter that begins with its first event a rate shows nothing.
+        for result in ["success", "failure"] {
+            drop(reloads.get_or_create(&Outcome { result }));
+        }
         expiry.set(identity.not_after);
         check.set(true, "loaded");
         Self { files, seen: Ok(pair), store, provider, check, expiry, reloads }
