@@ -51,6 +51,7 @@ pub use installation::{Installation, Tree};
 pub use jaeger::Jaeger;
 pub use kubectl::Kubectl;
 pub use kubelet::OtherKubelet;
+pub use machine::program;
 pub use otlp::{OtlpTee, SeenSpan};
 pub use registration::Registration;
 pub use reviews::Reviews;

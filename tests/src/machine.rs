@@ -66,6 +66,11 @@ pub(crate) fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
+/// One of tracestamp's own programs.
+pub fn program(name: &str) -> PathBuf {
+    programs().join(name)
+}
+
 /// Where tracestamp's own programs are: `TRACESTAMP_BIN_DIR`, else what cargo built for debugging.
 pub(crate) fn programs() -> PathBuf {
     std::env::var_os("TRACESTAMP_BIN_DIR").map_or_else(|| target().join("debug"), PathBuf::from)

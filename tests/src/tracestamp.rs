@@ -204,7 +204,7 @@ impl Tracestamp {
     }
 
     fn command(&self, program: &str) -> Result<Command> {
-        let path = machine::programs().join(program);
+        let path = machine::program(program);
         let mut command =
             Command::new(path.canonicalize().with_context(|| format!("{} is not built", path.display()))?);
         command

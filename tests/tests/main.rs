@@ -8,6 +8,7 @@ mod a_forged_context_leaves_others_untouched;
 mod a_rerun_gets_a_trace_of_its_own;
 mod a_start_in_the_middle_of_a_run_gives_derived_ids;
 mod alone_an_upgrade_costs_nothing;
+mod alone_doctor_names_what_is_wrong;
 mod alone_manifests_are_accepted;
 mod alone_tektons_own_tracing;
 mod alone_trace_of_a_native_sidecar;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{demo, replay};
+use crate::{demo, doctor, replay};
 
 /// One true trace for every Tekton run, out of the admission traffic that the API server sends anyway.
 ///
@@ -21,6 +21,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Args),
+    Doctor(doctor::Args),
     Replay(replay::Args),
 }
 
@@ -29,6 +30,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Demo(args) => demo::run(&args),
+            Command::Doctor(args) => doctor::run(&args),
             Command::Replay(args) => replay::run(&args),
         }
     }

@@ -10,6 +10,7 @@ use std::io::Write as _;
 
 pub mod cli;
 pub mod demo;
+pub mod doctor;
 pub mod html;
 pub mod recording;
 pub mod replay;

@@ -1,0 +1,86 @@
+//! The command line of `doctor`, and how its findings are shown.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+use super::check::{Finding, Level, check};
+use super::facts::Facts;
+
+/// Tells what is wrong with an installation in a cluster, and what to do about it.
+///
+/// Only reads: objects by GET and LIST, /ready and /metrics of the Pods through the API server. What it may not read is
+/// `unknown`. The exit status is 0 when nothing is wrong, 1 when something is, 2 when the cluster cannot be asked.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// The kubeconfig; by default that of kubectl.
+    #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The context in it; by default the current one.
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// Where tracestamp is installed.
+    #[arg(long, value_name = "NAME", default_value = "tracestamp")]
+    namespace: String,
+    /// One JSON object a finding instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Asks the cluster and prints the findings.
+pub fn run(args: &Args) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return unreachable(&error),
+    };
+    match runtime.block_on(facts(args)) {
+        Ok(facts) => {
+            let findings = check(&facts);
+            let text = if args.json { as_json(&findings) } else { as_text(&findings) };
+            let printed = std::io::stdout().write_all(text.as_bytes());
+            let healthy = findings.iter().all(|finding| finding.level != Level::Fail);
+            if healthy && printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => unreachable(&format!("{error:#}")),
+    }
+}
+
+fn unreachable(error: &dyn std::fmt::Display) -> ExitCode {
+    crate::say(&format!("the cluster cannot be asked: {error}"));
+    ExitCode::from(2)
+}
+
+async fn facts(args: &Args) -> anyhow::Result<Facts> {
+    let options = KubeConfigOptions { context: args.context.clone(), ..KubeConfigOptions::default() };
+    let config = match &args.kubeconfig {
+        Some(path) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?,
+        None if args.context.is_some() => Config::from_kubeconfig(&options).await?,
+        None => Config::infer().await?,
+    };
+    Facts::gather(&Client::try_from(config)?, &args.namespace).await
+}
+
+/// One line a finding, with what to do below.
+fn as_text(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for Finding { topic, level, what, advice } in findings {
+        let _ = writeln!(text, "{:<7} {topic:<13} {what}", level.as_str());
+        if let Some(advice) = advice {
+            let _ = writeln!(text, "{:>21} → {advice}", "");
+        }
+    }
+    text
+}
+
+fn as_json(findings: &[Finding]) -> String {
+    let line = |finding: &Finding| {
+        let Finding { topic, level, what, advice } = finding;
+        let object = serde_json::json!({"topic": topic, "level": level.as_str(), "finding": what, "advice": advice});
+        format!("{object}\n")
+    };
+    findings.iter().map(line).collect()
+}
