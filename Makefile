@@ -41,6 +41,23 @@ build: ## build the webhook, the exporter and the command for debugging
 release: ## the same, optimised
 	$(CARGO) build --release $(PROCESSES)
 
+# Podman and buildah take the same file.
+BUILDER ?= $(shell docker info >/dev/null 2>&1 && echo docker || command -v podman buildah | head -1)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+IMAGE ?= docker.io/library/tracestamp:$(VERSION)
+
+.PHONY: image
+image: ## build IMAGE by docker, podman or buildah, or without any of them as target/tracestamp-image.tar
+ifneq ($(BUILDER),)
+	$(BUILDER) build --tag $(IMAGE) .
+else
+	$(MAKE) image-archive
+endif
+
+.PHONY: image-archive
+image-archive: release ## the image as an OCI archive, target/tracestamp-image.tar, without a builder
+	tools/image $(TARGET_DIR)/release $(IMAGE) target/tracestamp-image.tar
+
 ##@ Test
 .PHONY: test
 test: check-size check-layers check-fmt clippy unit doc e2e ## every test there is, and every check that needs no tool of its own
