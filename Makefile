@@ -60,7 +60,7 @@ image-archive: release ## the image as an OCI archive, target/tracestamp-image.t
 
 ##@ Test
 .PHONY: test
-test: check-size check-layers check-fmt clippy unit doc e2e ## every test there is, and every check that needs no tool of its own
+test: check-size check-layers check-fmt clippy unit doc check-settings e2e ## every test there is, and every check that needs no tool of its own
 
 .PHONY: unit
 unit: ## the tests that need no cluster
@@ -93,6 +93,10 @@ check-size: ## whether files are small: .rs up to 400 lines, main.rs below 40, n
 	  $$2 ~ /\/mod\.rs$$/ { print "check-size: " $$2 " should be named as its module"; bad = 1 } \
 	  END { if (!files) { print "check-size: no file found"; bad = 1 } \
 	    if (!bad) print "check-size: " files " files are small enough"; exit bad }'
+
+.PHONY: check-settings
+check-settings: build ## whether the README has every setting, and no other
+	@CARGO_TARGET_DIR=$(TARGET_DIR) tools/check-settings
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## licences, sources and banned crates of all dependencies
