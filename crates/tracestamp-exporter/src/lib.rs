@@ -35,7 +35,7 @@ pub(crate) const USER_AGENT: &str = concat!("tracestamp-exporter/", env!("CARGO_
 /// Runs the process until a signal ended it and the spool is empty. An [`InvalidSetting`] is the operator's.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let shutdown = shutdown::listen().context("cannot listen for signals")?;
-    let mut registry = runtime_metrics::registry("tracestamp-exporter", env!("CARGO_PKG_VERSION"));
+    let mut registry = runtime_metrics::registry("exporter", env!("CARGO_PKG_VERSION"));
     let metrics = Metrics::new(&mut registry);
     let options = Options::try_from(&args)?;
     let reader = Reader::open(&args.spool_dir)

@@ -75,6 +75,11 @@ impl Metrics {
         }
     }
 
+    /// How many spans were lost for good.
+    pub fn lost(&self) -> u64 {
+        DROPPED.into_iter().map(|reason| self.dropped.get_or_create(&Reason { reason }).get()).sum()
+    }
+
     pub(crate) fn dropped(&self, reason: &'static str, spans: usize) {
         self.dropped.get_or_create(&Reason { reason }).inc_by(spans as u64);
     }

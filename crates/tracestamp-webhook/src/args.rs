@@ -14,7 +14,7 @@ use tracestamp_runtime::{parse_bytes, parse_interval};
 
 use crate::switch::SwitchArgs;
 pub(crate) use spool::SpoolArgs;
-pub(crate) use stamp::StampArgs;
+pub use stamp::StampArgs;
 
 /// Stamps W3C trace context on Tekton's objects while the API server creates them, and records what became of them.
 ///

@@ -25,8 +25,8 @@ use tracestamp_runtime::server::{Limits, Server};
 use tracestamp_runtime::shutdown;
 
 use app::App;
-pub use args::Args;
 use args::ServeArgs;
+pub use args::{Args, StampArgs};
 use metrics::Metrics;
 use recorder::Recorder;
 use switch::Switch;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{demo, doctor, replay};
+use crate::{backfill, demo, doctor, replay};
 
 /// One true trace for every Tekton run, out of the admission traffic that the API server sends anyway.
 ///
@@ -20,6 +20,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Backfill(Box<backfill::Args>),
     Demo(demo::Args),
     Doctor(doctor::Args),
     Replay(replay::Args),
@@ -29,6 +30,7 @@ impl Cli {
     /// Runs the command.
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Backfill(args) => backfill::run(*args),
             Command::Demo(args) => demo::run(&args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Replay(args) => replay::run(&args),

@@ -8,10 +8,12 @@
 use std::fmt::Display;
 use std::io::Write as _;
 
+pub mod backfill;
 pub mod cli;
 pub mod demo;
 pub mod doctor;
 pub mod html;
+mod kubeconfig;
 pub mod recording;
 pub mod replay;
 pub mod terminal;

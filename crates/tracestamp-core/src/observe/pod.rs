@@ -184,14 +184,28 @@ fn write_pod<'a>(
         attributes.extend(value.map(|value| Attribute::new(key, value.to_owned())));
     };
     put("k8s.node.name", pod.spec.node_name.as_deref());
-    // The phase lags a second behind the containers; one that is not final would contradict the span's end.
-    let phase = status.and_then(|status| status.phase.as_deref());
-    put("k8s.pod.status.phase", phase.filter(|phase| matches!(*phase, "Succeeded" | "Failed")));
+    put("k8s.pod.status.phase", status.and_then(|status| final_phase(pod, status)));
     put("k8s.pod.status.reason", status.and_then(|status| status.reason.as_deref()));
     let extent = Extent::new(pod.created, end.at).received(end.received);
     let (span_id, parent) = (scribe.own(), scribe.identity.parent);
     let (what, name) = (SpanWhat::Pod, Cow::Borrowed("pod"));
     scribe.write_own(Draft { what, span_id, parent, name, extent, outcome, attributes, events: Vec::new() });
+}
+
+/// The phase lags a second behind the containers, so it is what the kubelet will make of them, for Pods that are never
+/// restarted (`kubernetes/kubernetes` `pkg/kubelet/kubelet_pods.go` getPhase): one end, one content, whichever update
+/// told it.
+fn final_phase<'a>(pod: &PodView<'a>, status: &'a Status<'a>) -> Option<&'a str> {
+    let told = status.phase.as_deref().filter(|phase| matches!(*phase, "Succeeded" | "Failed"));
+    let computed = || {
+        let mut regular = pod.spec.containers.iter().flatten();
+        let succeeded = regular.all(|container| {
+            let terminated = status.container(&container.name).and_then(|container| container.terminated());
+            terminated.is_some_and(|terminated| terminated.exit_code == 0)
+        });
+        if succeeded { "Succeeded" } else { "Failed" }
+    };
+    told.or_else(|| all_terminated(&pod.spec, status).then(computed))
 }
 
 /// Tekton names the Pod of a second attempt `…-pod-retry1` (`pkg/pod/pod.go`).

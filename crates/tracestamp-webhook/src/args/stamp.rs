@@ -9,7 +9,7 @@ use tracestamp_core::{Carrier, CarrierMode, Config, Environment, SealKey, TraceU
 /// The flags of the decision.
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Stamping and recording")]
-pub(crate) struct StampArgs {
+pub struct StampArgs {
     /// The share of new traces that is recorded, from 0 to 1. A parent's decision is kept.
     #[arg(long, env = "TRACESTAMP_SAMPLING_RATIO", value_name = "RATIO", default_value = "1")]
     pub(crate) sampling_ratio: Sampler,
@@ -76,7 +76,7 @@ pub(crate) struct StampArgs {
 
 impl StampArgs {
     /// The configuration of the decision. Fails when the seal key cannot be read.
-    pub(crate) fn into_config(self) -> anyhow::Result<Config> {
+    pub fn into_config(self) -> anyhow::Result<Config> {
         let Self {
             sampling_ratio,
             carrier,

@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::Client;
 
 use super::check::{Finding, Level, check};
 use super::facts::Facts;
+use crate::kubeconfig::KubeArgs;
 
 /// Tells what is wrong with an installation in a cluster, and what to do about it.
 ///
@@ -17,12 +16,8 @@ use super::facts::Facts;
 /// `unknown`. The exit status is 0 when nothing is wrong, 1 when something is, 2 when the cluster cannot be asked.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// The kubeconfig; by default that of kubectl.
-    #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-    /// The context in it; by default the current one.
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
+    #[command(flatten)]
+    kube: KubeArgs,
     /// Where tracestamp is installed.
     #[arg(long, value_name = "NAME", default_value = "tracestamp")]
     namespace: String,
@@ -55,13 +50,7 @@ fn unreachable(error: &dyn std::fmt::Display) -> ExitCode {
 }
 
 async fn facts(args: &Args) -> anyhow::Result<Facts> {
-    let options = KubeConfigOptions { context: args.context.clone(), ..KubeConfigOptions::default() };
-    let config = match &args.kubeconfig {
-        Some(path) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?,
-        None if args.context.is_some() => Config::from_kubeconfig(&options).await?,
-        None => Config::infer().await?,
-    };
-    Facts::gather(&Client::try_from(config)?, &args.namespace).await
+    Facts::gather(&Client::try_from(args.kube.config().await?)?, &args.namespace).await
 }
 
 /// One line a finding, with what to do below.

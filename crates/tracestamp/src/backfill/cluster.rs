@@ -1,0 +1,73 @@
+//! What is asked of the API server: LIST alone, page by page.
+
+use anyhow::Context as _;
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::ListParams;
+use kube::core::{DynamicObject, Selector};
+use kube::discovery::ApiResource;
+use kube::{Api, Client};
+use serde_json::Value;
+
+use super::{KINDS, Kind};
+
+/// Objects in one answer.
+const PAGE: u32 = 250;
+
+/// The namespaces that the registration lets the webhook see.
+pub(super) async fn namespaces(client: &Client) -> anyhow::Result<Vec<String>> {
+    let api: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
+    let params = ListParams::default().labels("app.kubernetes.io/name=tracestamp");
+    let found = api.list(&params).await.context("the registration cannot be read; name namespaces by --namespace")?;
+    let webhook = found.items.into_iter().flat_map(|found| found.webhooks.unwrap_or_default()).next();
+    let webhook = webhook.context("there is no registration of tracestamp; name namespaces by --namespace")?;
+    let selector = Selector::try_from(webhook.namespace_selector.unwrap_or_default())?;
+    let api: Api<Namespace> = Api::all(client.clone());
+    let seen = api.list(&ListParams::default().labels_from(&selector)).await.context("namespaces cannot be listed")?;
+    Ok(seen.items.into_iter().filter_map(|namespace| namespace.metadata.name).collect())
+}
+
+/// Gives each object of a namespace to `take`.
+pub(super) async fn each(
+    client: &Client,
+    namespace: &str,
+    mut take: impl FnMut(Kind, Value) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    for kind in KINDS {
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource(kind));
+        let labels = if kind.kind == "Pod" {
+            "tekton.dev/taskRun,tracestamp.dev/inject!=disabled"
+        } else {
+            "tracestamp.dev/inject!=disabled"
+        };
+        let mut params = ListParams::default().labels(labels).limit(PAGE);
+        loop {
+            let page = match api.list(&params).await {
+                Ok(page) => page,
+                // A version of Tekton that does not have the kind.
+                Err(kube::Error::Api(status)) if status.code == 404 => break,
+                Err(error) => return Err(error).with_context(|| format!("{} of {namespace}", kind.plural)),
+            };
+            for object in page.items {
+                take(kind, serde_json::to_value(object)?)?;
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => break,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn resource(kind: Kind) -> ApiResource {
+    let Kind { group, version, kind, plural } = kind;
+    let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    ApiResource {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        api_version,
+        kind: kind.to_owned(),
+        plural: plural.to_owned(),
+    }
+}
