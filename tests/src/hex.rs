@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+/// Two digits a byte, in small letters.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -47,6 +47,7 @@ pub use collector::Collector;
 pub use component::Component;
 pub use creator::Creator;
 pub use expect::{Played, expect_trace, expect_trace_while, expect_trace_with};
+pub use hex::hex;
 pub use installation::{Installation, Tree};
 pub use jaeger::Jaeger;
 pub use kubectl::Kubectl;

@@ -68,7 +68,8 @@ pub struct OtlpTee {
 }
 
 impl OtlpTee {
-    pub(crate) fn start(onward: Option<&str>) -> Result<Self> {
+    /// Starts one on the surrounding runtime; what it sees is sent to `onward` too.
+    pub fn start(onward: Option<&str>) -> Result<Self> {
         let mut tee = Self {
             endpoint: String::new(),
             onward: onward.map(|onward| format!("{onward}/v1/traces")),
@@ -84,7 +85,7 @@ impl OtlpTee {
     }
 
     /// Where an exporter sends to.
-    pub(crate) fn endpoint(&self) -> &str {
+    pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 

@@ -98,6 +98,12 @@ fn plain(object: &Value) -> Value {
     for attempt in object["status"]["retriesStatus"].as_array_mut().into_iter().flatten() {
         remove(attempt, "spanContext");
     }
+    // Whether Tekton looks once more after a sidecar's end is a race of its own.
+    for sidecar in object["status"]["sidecars"].as_array_mut().into_iter().flatten() {
+        for told in ["imageID", "running", "terminated", "waiting"] {
+            remove(sidecar, told);
+        }
+    }
     if object["kind"] == "Pod" {
         // What the kubelet reads off a cgroup that it may not have filled in yet.
         remove(&mut object["status"], "resources");
