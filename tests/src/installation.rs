@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cluster::container_runtime;
 use crate::kubectl::Kubectl;
@@ -52,6 +52,27 @@ impl Tree {
         fs::create_dir_all(&overlay)?;
         fs::write(overlay.join("kustomization.yaml"), kustomization)?;
         Ok(overlay)
+    }
+
+    /// Adds one that sends to the cluster's Jaeger, with the component `certificates` and more settings.
+    pub fn add_to_jaeger(&self, shared: &Shared, name: &str, certificates: &str, more: &[&str]) -> Result<()> {
+        let endpoint = format!("OTEL_EXPORTER_OTLP_ENDPOINT={}", shared.otlp_grpc);
+        let literals = [&[&*endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"], more].concat();
+        let mut kustomization = json!({
+            "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
+            "resources": ["../../base"], "components": [format!("../../components/{certificates}")],
+            "configMapGenerator": [
+                {"name": "tracestamp", "namespace": "tracestamp", "behavior": "merge", "literals": literals},
+            ],
+        });
+        if let (true, Some(kustomization)) = (certificates == "self-managed", kustomization.as_object_mut()) {
+            let secret = json!([{
+                "name": "tracestamp-webhook-tls", "namespace": "tracestamp", "type": "kubernetes.io/tls",
+                "files": ["ca.crt", "tls.crt", "tls.key"], "options": {"disableNameSuffixHash": true},
+            }]);
+            kustomization.insert("secretGenerator".to_owned(), secret);
+        }
+        self.add(name, &kustomization.to_string()).map(drop)
     }
 
     /// Runs `certs/self-managed/issue` for an overlay, as its comment says.

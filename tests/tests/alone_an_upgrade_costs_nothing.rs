@@ -35,7 +35,7 @@ async fn no_request_and_no_span_is_lost_and_uninstalling_leaves_nothing() {
     let (traces, namespace) = block_in_place(|| {
         let _cert_manager = CertManager::start(&shared).unwrap();
         let tree = Tree::copy(&shared).unwrap();
-        tree.add("steady", &overlay(&shared)).unwrap();
+        tree.add_to_jaeger(&shared, "steady", "cert-manager", &[]).unwrap();
         let installation = Installation::apply(&shared, &tree, "steady").unwrap();
         expect_restricted(&installation);
         let before = calls(&shared);
@@ -116,24 +116,6 @@ impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
-}
-
-fn overlay(shared: &Shared) -> String {
-    format!(
-        "apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources: [../../base]
-components: [../../components/cert-manager]
-configMapGenerator:
-  - name: tracestamp
-    namespace: tracestamp
-    behavior: merge
-    literals:
-      - OTEL_EXPORTER_OTLP_ENDPOINT={}
-      - OTEL_EXPORTER_OTLP_PROTOCOL=grpc
-",
-        shared.otlp_grpc
-    )
 }
 
 /// The namespace refuses what is not restricted, so the Pods are. They hold no token and can write to the spool alone.

@@ -7,21 +7,15 @@ use serde_json::json;
 use tokio::task::block_in_place;
 use tracestamp_tests::{Installation, Jaeger, Scenario, Shared, Tree, poll, program, shared};
 
-const TRACE: &str = "
-    task_run taskrun
-      pod pod
-        init_container place-scripts
-        init_container prepare
-      step one
-      step two
-    ";
+use crate::outlines::TASK_RUN;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn doctor_finds_nothing_wrong_until_something_is() {
     let Some(shared) = shared() else { return };
     let trace_id = block_in_place(|| {
         let tree = Tree::copy(&shared).unwrap();
-        tree.add("by-hand", &overlay(&shared)).unwrap();
+        let url = format!("TRACESTAMP_TRACE_URL={}/trace/{{trace_id}}", shared.jaeger_query);
+        tree.add_to_jaeger(&shared, "by-hand", "self-managed", &[&url]).unwrap();
         tree.issue("by-hand").unwrap();
         let installation = Installation::apply(&shared, &tree, "by-hand").unwrap();
         expect(&shared, &[]);
@@ -63,7 +57,7 @@ async fn doctor_finds_nothing_wrong_until_something_is() {
         expect(&shared, &[]);
         trace_id
     });
-    Jaeger::new(&shared).unwrap().expect(&trace_id, TRACE).await.unwrap();
+    Jaeger::new(&shared).unwrap().expect(&trace_id, TASK_RUN).await.unwrap();
 }
 
 /// Doctor says so within a minute, and its exit status as well.
@@ -88,29 +82,4 @@ fn another(shared: &Shared) -> String {
     let kubeconfig = std::fs::read(shared.kubectl.kubeconfig()).unwrap();
     let kubeconfig: serde_json::Value = serde_json::from_slice(&kubeconfig).unwrap();
     kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"].as_str().unwrap().to_owned()
-}
-
-fn overlay(shared: &Shared) -> String {
-    format!(
-        "apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources: [../../base]
-components: [../../components/self-managed]
-secretGenerator:
-  - name: tracestamp-webhook-tls
-    namespace: tracestamp
-    type: kubernetes.io/tls
-    files: [ca.crt, tls.crt, tls.key]
-    options: {{disableNameSuffixHash: true}}
-configMapGenerator:
-  - name: tracestamp
-    namespace: tracestamp
-    behavior: merge
-    literals:
-      - OTEL_EXPORTER_OTLP_ENDPOINT={}
-      - OTEL_EXPORTER_OTLP_PROTOCOL=grpc
-      - TRACESTAMP_TRACE_URL={}/trace/{{trace_id}}
-",
-        shared.otlp_grpc, shared.jaeger_query
-    )
 }

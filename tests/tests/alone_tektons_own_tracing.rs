@@ -6,28 +6,7 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 use tracestamp_tests::{Jaeger, JaegerTrace, Node, Setting, expect_trace, shared};
 
-const TRACE: &str = "
-        pipeline_run RUN success
-          task_run build
-            pod pod
-              init_container place-scripts
-              init_container prepare
-            step check
-            step compile
-          task_run report
-            pod pod
-              init_container place-scripts
-              init_container prepare
-            step check
-            step compile
-          task_run test
-            pod pod
-              init_container place-scripts
-              init_container prepare
-            step check
-            step compile
-          finally finally
-        ";
+use crate::outlines::SUCCESS;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_of_tektons_reconcilers_lie_under_the_run_and_task_run_that_they_reconcile() {
@@ -35,7 +14,7 @@ async fn spans_of_tektons_reconcilers_lie_under_the_run_and_task_run_that_they_r
     let endpoint = format!("{}/v1/traces", shared.otlp_http);
     let values = [("enabled", "true"), ("endpoint", endpoint.as_str())];
     let on = block_in_place(|| Setting::change(&shared, "config-tracing", &values)).unwrap();
-    let played = expect_trace("success", TRACE).await.unwrap();
+    let played = expect_trace("success", SUCCESS).await.unwrap();
     let jaeger = Jaeger::new(&shared).unwrap();
     let trace = with_tektons(&jaeger, &played.trace_id).await;
 
@@ -62,7 +41,7 @@ async fn spans_of_tektons_reconcilers_lie_under_the_run_and_task_run_that_they_r
     }
 
     block_in_place(|| drop(on));
-    let played = expect_trace("success", TRACE).await.unwrap();
+    let played = expect_trace("success", SUCCESS).await.unwrap();
     assert!(!played.trace.spans.iter().any(Node::is_tektons), "still on");
 }
 

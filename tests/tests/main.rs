@@ -18,6 +18,7 @@ mod monitoring_asks_for_metrics_that_exist;
 mod objects_are_otherwise_untouched;
 mod one_trace_although_the_webhook_was_away;
 mod only_transitions_are_sent;
+mod outlines;
 mod runs_go_on_without_the_webhook;
 mod schedule_and_sandbox_tell_how_long_a_pod_was_prepared;
 mod steps_find_their_own_span_in_traceparent;

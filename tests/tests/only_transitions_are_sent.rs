@@ -2,18 +2,12 @@
 
 use tracestamp_tests::{expect_trace, shared};
 
+use crate::outlines::TASK_RUN;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn conditions_keep_calls_back_and_never_fail() {
     let Some(shared) = shared() else { return };
-    let trace = "
-        task_run taskrun
-          pod pod
-            init_container place-scripts
-            init_container prepare
-          step one
-          step two
-        ";
-    expect_trace("taskrun", trace).await.unwrap();
+    expect_trace("taskrun", TASK_RUN).await.unwrap();
 
     for webhook in ["runs.observe.tracestamp.dev", "pods.observe.tracestamp.dev"] {
         let name = format!("name=\"{webhook}\"");

@@ -6,14 +6,7 @@ use std::time::Duration;
 use tokio::task::block_in_place;
 use tracestamp_tests::{Collector, Jaeger, Scenario, Tracestamp, poll, shared};
 
-const TRACE: &str = "
-    task_run taskrun
-      pod pod
-        init_container place-scripts
-        init_container prepare
-      step one
-      step two
-    ";
+use crate::outlines::TASK_RUN;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trace_reaches_jaeger_through_a_collector_that_was_away_when_it_ended() {
@@ -29,7 +22,7 @@ async fn a_trace_reaches_jaeger_through_a_collector_that_was_away_when_it_ended(
     };
 
     let first = block_in_place(|| trace_of(&play()[0]));
-    Jaeger::new(&shared).unwrap().expect(&first, TRACE).await.unwrap();
+    Jaeger::new(&shared).unwrap().expect(&first, TASK_RUN).await.unwrap();
 
     let second = block_in_place(|| {
         collector.kill();
@@ -42,6 +35,6 @@ async fn a_trace_reaches_jaeger_through_a_collector_that_was_away_when_it_ended(
         collector.restart().unwrap();
         second
     });
-    Jaeger::new(&shared).unwrap().expect(&second, TRACE).await.unwrap();
+    Jaeger::new(&shared).unwrap().expect(&second, TASK_RUN).await.unwrap();
     assert_eq!(tracestamp.exporter_metrics().unwrap().sum("tracestamp_spans_dropped_total", &[]), 0);
 }

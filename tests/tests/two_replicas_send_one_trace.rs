@@ -8,47 +8,7 @@ use serde_json::Value;
 use tokio::task::block_in_place;
 use tracestamp_tests::{Jaeger, Namespace, Reviews, Scenario, SeenSpan, Service, Tracestamp, poll, shared};
 
-const SUCCESS: &str = "
-    pipeline_run RUN success
-      task_run build
-        pod pod
-          init_container place-scripts
-          init_container prepare
-        step check
-        step compile
-      task_run report
-        pod pod
-          init_container place-scripts
-          init_container prepare
-        step check
-        step compile
-      task_run test
-        pod pod
-          init_container place-scripts
-          init_container prepare
-        step check
-        step compile
-      finally finally
-    ";
-
-const MATRIX: &str = "
-    pipeline_run RUN matrix
-      task_run after
-        pod pod
-          init_container place-scripts
-          init_container prepare
-        step show
-      task_run platforms
-        pod pod
-          init_container place-scripts
-          init_container prepare
-        step show
-      task_run platforms
-        pod pod
-          init_container place-scripts
-          init_container prepare
-        step show
-    ";
+use crate::outlines::{MATRIX, SUCCESS};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_both_send_is_the_whole_trace_and_each_span_once() {
