@@ -9,6 +9,8 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 RECORDING ?= fail
 ENDPOINT ?=
 SPANS ?= $(TARGET_DIR)/spans.jsonl
+KILLS ?= 3000
+SEED ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(sort $(basename $(notdir $(wildcard fuzz/targets/*.rs))))
 
@@ -105,6 +107,10 @@ deny: $(CARGO_DENY) ## licences, sources and banned crates of all dependencies
 .PHONY: audit
 audit: $(CARGO_DENY) ## known vulnerabilities of all dependencies; fetches the advisory database
 	$(CARGO_DENY) check advisories
+
+.PHONY: torture
+torture: ## kill -9 both processes at random, KILLS=3000 times, while the backend misbehaves; SEED= repeats a run
+	TORTURE_KILLS=$(KILLS) TORTURE_SEED=$(SEED) $(CARGO) test --package tracestamp --test torture -- --nocapture
 
 .PHONY: fuzz
 # Without a sanitizer the toolchain of rust-toolchain.toml is enough, no nightly; our code has no `unsafe` to watch.
