@@ -24,5 +24,5 @@ mod reader;
 mod segment;
 mod writer;
 
-pub use reader::{Batch, Counts, Reader, Stats};
+pub use reader::{Batch, Counts, Reader, Stats, Waiting, peek};
 pub use writer::{AppendError, Limits, Writer};

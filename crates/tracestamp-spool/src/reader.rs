@@ -1,6 +1,7 @@
 //! The consuming side.
 
 mod cursor;
+mod peek;
 mod tail;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::segment::{self, Header};
 use cursor::Positions;
+pub use peek::{Waiting, peek};
 use tail::Tail;
 
 /// Gives the records of a directory in the order of their segments, again and again until they are committed.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{backfill, demo, doctor, replay};
+use crate::{backfill, demo, doctor, replay, spool};
 
 /// One true trace for every Tekton run, out of the admission traffic that the API server sends anyway.
 ///
@@ -24,6 +24,7 @@ enum Command {
     Demo(demo::Args),
     Doctor(doctor::Args),
     Replay(replay::Args),
+    Spool(spool::Args),
 }
 
 impl Cli {
@@ -34,6 +35,7 @@ impl Cli {
             Command::Demo(args) => demo::run(&args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Replay(args) => replay::run(&args),
+            Command::Spool(args) => spool::run(&args),
         }
     }
 }

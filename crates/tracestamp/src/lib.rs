@@ -16,6 +16,7 @@ pub mod html;
 mod kubeconfig;
 pub mod recording;
 pub mod replay;
+pub mod spool;
 pub mod terminal;
 pub mod trace;
 

@@ -1,0 +1,62 @@
+//! `tracestamp spool`, beside a writer that is alive and a reader that has read some.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use tracestamp::backfill::{Backfill, KINDS};
+use tracestamp_core::{Config, Timestamp};
+use tracestamp_spool::{Limits, Reader, Writer};
+
+fn spool(action: &str, directory: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tracestamp"))
+        .args(["spool", action, "--spool-dir"])
+        .arg(directory)
+        .output()
+        .unwrap()
+}
+
+/// The two spans of a TaskRun.
+fn records(name: &str) -> Vec<Vec<u8>> {
+    let run = json!({
+        "metadata": {"name": name, "namespace": "ci", "uid": name, "creationTimestamp": "2026-11-21T00:00:00Z"},
+        "status": {"startTime": "2026-11-21T00:00:02Z", "completionTime": "2026-11-21T00:00:07Z",
+            "conditions": [{"type": "Succeeded", "status": "True"}]},
+    });
+    let backfill = Backfill { config: Config::default(), since: Timestamp::from_nanos(0) };
+    backfill.records(KINDS[1], &run, Timestamp::from_nanos(1))
+}
+
+#[test]
+fn what_waits_is_listed_and_told_and_nothing_is_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let limits = Limits { max_bytes: 1 << 20, segment_bytes: 1 << 20 };
+    let mut writer = Writer::open(directory.path(), limits).unwrap();
+    writer.append(&records("sent")).unwrap();
+    let mut reader = Reader::open(directory.path()).unwrap();
+    let batch = reader.next_batch(100, 1 << 20).unwrap();
+    reader.commit(batch).unwrap();
+    writer.append(&records("waits")).unwrap();
+
+    for _ in 0..2 {
+        let listed = String::from_utf8(spool("ls", directory.path()).stdout).unwrap();
+        assert!(listed.contains("being written") && listed.contains(" 2 spans"), "{listed}");
+        let told = String::from_utf8(spool("cat", directory.path()).stdout).unwrap();
+        let spans: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let name = |span: &Value| span["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["name"].clone();
+        assert_eq!(spans.iter().map(name).collect::<Vec<_>>(), ["pending", "RUN"]);
+    }
+    assert_eq!(reader.next_batch(100, 1 << 20).unwrap().records, records("waits"));
+
+    drop(writer);
+    let listed = String::from_utf8(spool("ls", directory.path()).stdout).unwrap();
+    assert!(listed.contains("closed"), "{listed}");
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_named() {
+    let output = spool("ls", Path::new("/nowhere/spool"));
+    assert!(!output.status.success());
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--spool-dir /nowhere/spool"));
+}
