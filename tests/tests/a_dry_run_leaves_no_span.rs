@@ -64,7 +64,7 @@ async fn the_end_and_the_deletion_of_a_run_leave_no_span_when_they_are_only_trie
     let after = tracestamp.metrics().unwrap();
     for review in [r#"kind="TaskRun",operation="#, r#"kind="Pod",operation="#] {
         for operation in ["UPDATE", "DELETE"] {
-            let labels = [&format!("{review}\"{operation}\""), r#"endpoint="observe""#, r#"outcome="dry_run""#];
+            let labels = [&format!("{review}\"{operation}\""), r#"webhook="observe""#, r#"outcome="dry_run""#];
             let came = |metrics: &Metrics| metrics.sum("tracestamp_reviews_total", &labels);
             assert!(came(&after) > came(&before), "{review}{operation}: the dry run did not come");
         }

@@ -73,8 +73,7 @@ fn await_task_runs(namespace: &Namespace, number: usize) {
 /// By its own account it has been asked by both registrations.
 fn expect_reviews(replica: &Tracestamp) {
     let metrics = replica.metrics().unwrap();
-    for labels in [[r#"endpoint="stamp""#, r#"outcome="stamped""#], [r#"endpoint="observe""#, r#"outcome="recorded""#]]
-    {
+    for labels in [[r#"webhook="stamp""#, r#"outcome="stamped""#], [r#"webhook="observe""#, r#"outcome="recorded""#]] {
         assert!(metrics.sum("tracestamp_reviews_total", &labels) > 0, "no such review: {labels:?}");
     }
 }

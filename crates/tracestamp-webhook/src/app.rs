@@ -118,14 +118,14 @@ impl App {
     fn only_allow(&self, endpoint: Endpoint, body: &[u8], outcome: &'static str) -> Result<Vec<u8>, NotAReview> {
         let answer = allow(body)?;
         let endpoint = endpoint_label(endpoint);
-        self.metrics.review(&ReviewLabels { endpoint, kind: "unread", operation: "unread", outcome });
+        self.metrics.review(&ReviewLabels { webhook: endpoint, kind: "unread", operation: "unread", outcome });
         tracing::debug!(endpoint, outcome, "Allowed a review.");
         Ok(answer)
     }
 
     fn count(&self, endpoint: Endpoint, decision: &Decision<'_>) {
         self.metrics.review(&ReviewLabels {
-            endpoint: endpoint_label(endpoint),
+            webhook: endpoint_label(endpoint),
             kind: decision.kind,
             operation: decision.operation,
             outcome: decision.outcome.as_str(),

@@ -32,9 +32,12 @@ pub(crate) struct Metrics {
 }
 
 /// Labels of one review that was answered.
+///
+/// The path is called `webhook`, as controller-runtime calls it, and not `endpoint`: the Prometheus operator sets that on
+/// every target, and the label of ours would arrive as `exported_endpoint`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 pub(crate) struct ReviewLabels {
-    pub(crate) endpoint: &'static str,
+    pub(crate) webhook: &'static str,
     pub(crate) kind: &'static str,
     pub(crate) operation: &'static str,
     pub(crate) outcome: &'static str,
@@ -42,7 +45,7 @@ pub(crate) struct ReviewLabels {
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct At {
-    endpoint: &'static str,
+    webhook: &'static str,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -99,7 +102,7 @@ impl Metrics {
     }
 
     pub(crate) fn duration(&self, endpoint: Endpoint, duration: Duration) {
-        self.durations.get_or_create(&At { endpoint: endpoint_label(endpoint) }).observe(duration.as_secs_f64());
+        self.durations.get_or_create(&At { webhook: endpoint_label(endpoint) }).observe(duration.as_secs_f64());
     }
 
     pub(crate) fn patch(&self) {

@@ -121,11 +121,11 @@ async fn a_root_is_stamped_and_its_end_is_recorded_before_the_answer() {
     assert!(webhook.post("/observe?timeout=1s", completed()).await.allowed("the-uid").is_none());
     let metrics = webhook.metrics();
     for line in [
-        r#"reviews_total{endpoint="stamp",kind="PipelineRun",operation="CREATE",outcome="stamped"} 1"#,
-        r#"reviews_total{endpoint="observe",kind="PipelineRun",operation="UPDATE",outcome="recorded"} 1"#,
+        r#"reviews_total{webhook="stamp",kind="PipelineRun",operation="CREATE",outcome="stamped"} 1"#,
+        r#"reviews_total{webhook="observe",kind="PipelineRun",operation="UPDATE",outcome="recorded"} 1"#,
         "patches_total 1",
         r#"spans_recorded_total{span="pipeline_run"} 1"#,
-        r#"review_duration_seconds_count{endpoint="stamp"} 1"#,
+        r#"review_duration_seconds_count{webhook="stamp"} 1"#,
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }

@@ -53,6 +53,6 @@ async fn an_object_that_cannot_be_read_is_allowed_without_a_patch_and_counted() 
     let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
     assert_eq!(answer["response"], json!({"uid": "u", "allowed": true}));
     let counted =
-        r#"tracestamp_reviews_total{endpoint="stamp",kind="TaskRun",operation="CREATE",outcome="unreadable"} 1"#;
+        r#"tracestamp_reviews_total{webhook="stamp",kind="TaskRun",operation="CREATE",outcome="unreadable"} 1"#;
     assert!(webhook.has_metric(counted).await);
 }
