@@ -1,7 +1,5 @@
 //! What a process counts, as Prometheus would read it.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context as _, Result};
 
 use super::get;
@@ -13,19 +11,6 @@ pub struct Metrics(String);
 impl Metrics {
     pub(super) fn of(port: u16) -> Result<Self> {
         get(port, "/metrics").map(Self).context("/metrics does not answer")
-    }
-
-    /// The names of all metrics, as queries have them.
-    pub fn names(&self) -> BTreeSet<String> {
-        let described = self.0.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-        described
-            .flat_map(|(name, kind)| match kind {
-                "counter" => vec![format!("{name}_total")],
-                "histogram" => vec![format!("{name}_bucket"), format!("{name}_sum"), format!("{name}_count")],
-                "info" => vec![format!("{name}_info")],
-                _ => vec![name.to_owned()],
-            })
-            .collect()
     }
 
     /// The sum of the counter's samples that have all of `labels`, each written as `name="value"`.
