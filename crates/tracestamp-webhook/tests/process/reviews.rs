@@ -1,6 +1,8 @@
 use std::fs;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http_body_util::channel::Channel;
 
 use crate::webhook::{ENDPOINT, Webhook, allowed, completed, created};
@@ -21,9 +23,32 @@ async fn a_run_is_stamped_when_created_and_recorded_when_completed() {
     assert!(webhook.has_metric(r#"tracestamp_spans_recorded_total{span="pipeline_run"} 1"#).await);
     let segments: Vec<_> = fs::read_dir(webhook.directory.path().join("spool")).unwrap().collect();
     assert_eq!(segments.len(), 1, "one segment holds what was recorded");
-    assert!(webhook.log().contains(r#""message":"Observed.""#));
-    assert!(webhook.log().contains(r#""message":"Reviewed.""#));
-    assert!(!webhook.log().contains("s3cr3t"), "no contents in the log at debug");
+}
+
+#[tokio::test]
+async fn a_line_of_the_log_names_the_object_and_its_trace_and_tells_no_contents() {
+    let webhook = Webhook::start(&[ENDPOINT]).await;
+    let client = webhook.client();
+    let stamp = allowed(post(&webhook, &client, "/stamp?timeout=2s", created(0)).await).await;
+    allowed(post(&webhook, &client, "/observe?timeout=1s", completed()).await).await;
+    webhook
+        .until("logged", async || webhook.event("Reviewed.").is_some() && webhook.event("Observed.").is_some())
+        .await;
+
+    let [stamped, observed] = ["Reviewed.", "Observed."].map(|message| webhook.event(message).unwrap());
+    assert_eq!((&stamped["level"], &stamped["outcome"]), (&"DEBUG".into(), &"stamped".into()));
+    assert_eq!((&observed["level"], &observed["outcome"]), (&"INFO".into(), &"recorded".into()));
+    assert_eq!(observed["spans"], 2, "{observed}");
+    for event in [&stamped, &observed] {
+        assert_eq!(event["kind"], "PipelineRun", "{event}");
+        assert_eq!(event["namespace"], "team", "{event}");
+        assert_eq!(event["name"], "build", "{event}");
+    }
+    let patch = String::from_utf8(STANDARD.decode(stamp["patch"].as_str().unwrap()).unwrap()).unwrap();
+    let trace_id = |event: &serde_json::Value| event["trace_id"].as_str().unwrap().to_owned();
+    assert!(patch.contains(&format!("00-{}-", trace_id(&stamped))), "{patch} has another trace than {stamped}");
+    assert_eq!(trace_id(&observed).len(), 32, "{observed}");
+    assert!(!webhook.log().contains("s3cr3t"), "a parameter is in the log");
 }
 
 #[tokio::test]

@@ -126,6 +126,13 @@ impl Webhook {
         self.log.lock().unwrap().join("\n")
     }
 
+    /// The last line of the log with this message.
+    pub(crate) fn event(&self, message: &str) -> Option<Value> {
+        let log = self.log.lock().unwrap();
+        let mut events = log.iter().rev().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events.find(|event| event["message"] == message)
+    }
+
     pub(crate) fn terminate(&self) {
         let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap();
         kill_process(pid, Signal::TERM).unwrap();
