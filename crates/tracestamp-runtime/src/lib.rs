@@ -74,6 +74,14 @@ mod tests {
     }
 
     #[test]
+    fn an_interval_is_a_duration_but_never_none() {
+        assert_eq!(parse_interval("250ms"), Ok(Duration::from_millis(250)));
+        for text in ["0s", "0ms", "10", "-1s"] {
+            assert!(parse_interval(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn bytes_may_carry_a_binary_suffix() {
         assert_eq!(parse_bytes("7340032"), Ok(7 << 20));
         assert_eq!(parse_bytes("7Mi"), Ok(7 << 20));

@@ -49,7 +49,9 @@ fn a_wrong_setting_ends_the_program_at_once_with_a_message_that_names_it() {
         ("OTEL_RESOURCE_ATTRIBUTES", "no-value"),
         ("TRACESTAMP_HEADERS_FILE", "/nowhere/headers"),
         ("TRACESTAMP_POLL_INTERVAL", "1"),
-        ("TRACESTAMP_DRAIN_TIMEOUT", "long"),
+        ("TRACESTAMP_POLL_INTERVAL", "0s"),
+        ("TRACESTAMP_RELOAD_INTERVAL", "0ms"),
+        ("TRACESTAMP_DRAIN_TIMEOUT", "20"),
         ("TRACESTAMP_MAX_REQUEST_BYTES", "0"),
         ("TRACESTAMP_OWN_TRACES", "perhaps"),
     ] {
