@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
     /// Where the HTML page goes, instead of a new directory under the system's temporary one
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIRECTORY")]
     out: Option<PathBuf>,
 }
 
