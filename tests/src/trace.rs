@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 /// A span.
@@ -78,6 +78,11 @@ impl Node {
     /// Whether Tekton's own reconcilers sent it, which trace themselves when that is switched on.
     pub fn is_tektons(&self) -> bool {
         self.service.ends_with("-reconciler")
+    }
+
+    /// The end of a step's container, which is cut to the second: a turn that began in that second ends as it begins.
+    pub fn container_end(&self) -> Timestamp {
+        self.tag("tracestamp.container.finished_at").parse().unwrap_or(self.end)
     }
 
     /// Equal for equal traces, whatever ran at once.
@@ -169,12 +174,19 @@ impl JaegerTrace {
         false
     }
 
-    /// What is wrong by Jaeger's own account, but for what the design intends: a Pod and its steps may outlive the task
-    /// run, which Jaeger takes for clocks that differ.
+    /// What is wrong by Jaeger's own account, but for what the design intends and Jaeger takes for clocks that differ: a
+    /// Pod and its steps may outlive the task run, a program's own span the step, whose end is cut to the second.
     pub fn warnings(&self) -> Vec<String> {
         let outlives = |span: &Node| {
-            let parent = self.spans.iter().find(|parent| span.parent.as_ref() == Some(&parent.id));
-            parent.is_some_and(|parent| parent.what() == "task_run" && span.end > parent.end)
+            let Some(parent) = self.spans.iter().find(|parent| span.parent.as_ref() == Some(&parent.id)) else {
+                return false;
+            };
+            let second = SignedDuration::from_secs(1);
+            match parent.what() {
+                "task_run" => span.end > parent.end,
+                "step" => parent.start <= span.start && span.end.duration_since(parent.container_end()) < second,
+                _ => false,
+            }
         };
         let intended = |span: &Node, warning: &str| warning.starts_with("clock skew") && outlives(span);
         self.spans

@@ -28,7 +28,7 @@ async fn a_native_sidecar_that_ends_after_the_steps_is_no_error() {
     assert_eq!(native["restartPolicy"], "Always");
     let [step, sidecar, pod] = ["step", "sidecar", "pod"].map(|what| played.trace.of(what).next().unwrap());
     assert_eq!(sidecar.tag("process.exit.code"), "143");
-    assert!(step.end <= sidecar.end);
+    assert!(step.container_end() <= sidecar.end);
     assert_eq!(pod.end, sidecar.end);
     block_in_place(|| drop(on));
 }

@@ -35,6 +35,6 @@ async fn a_pod_evicted_by_the_kubelet_is_an_error_of_the_cluster() {
     assert_eq!(pod.tag("k8s.pod.status.phase"), "Failed");
     assert_eq!(pod.tag("k8s.pod.status.reason"), "Evicted");
     assert_eq!(pod.tag("tracestamp.result"), "error");
-    assert_eq!(pod.end, step.end);
+    assert_eq!(pod.end, step.container_end());
     block_in_place(|| kubelet.put_back()).unwrap();
 }

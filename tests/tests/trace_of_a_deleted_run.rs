@@ -22,7 +22,7 @@ async fn a_run_deleted_while_it_runs_is_closed() {
     // The kubelet ends the containers and says how, and only then the Pod goes: it had an end of its own.
     let [pod, step] = ["pod", "step"].map(|what| played.trace.of(what).next().unwrap());
     assert_ne!(step.tag("process.exit.code"), "0");
-    assert_eq!((pod.end, pod.tag("tracestamp.end")), (step.end, ""));
+    assert_eq!((pod.end, pod.tag("tracestamp.end")), (step.container_end(), ""));
     for span in [pod, step] {
         assert_eq!(span.tag("tracestamp.result"), "failure");
     }
