@@ -2,6 +2,7 @@
 
 mod connection;
 mod metrics;
+mod slots;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,7 +17,6 @@ use axum::middleware::map_response_with_state;
 use axum::response::Response;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,7 @@ use crate::metrics::Registry;
 use crate::tls::Tls;
 use connection::Connections;
 use metrics::ServerMetrics;
+use slots::Slots;
 
 /// Pause after a failed accept: out of file descriptors, trying at once would only burn the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -33,8 +34,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Bounds on what clients may hold.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections open at once. One more is closed at once: a client that is refused goes on sooner than one that
-    /// waits.
+    /// Connections open at once. For one more, the one that is worth least is closed: one on which no request was
+    /// answered before one on which some were, the one longest without a sign first.
     pub max_connections: usize,
     /// How long a TLS handshake may take.
     pub handshake_timeout: Duration,
@@ -61,7 +62,7 @@ impl Server {
         let listener = bind(address).await?;
         let connections = Connections {
             acceptor: TlsAcceptor::from(Arc::clone(&tls.config)),
-            slots: Arc::new(Semaphore::new(limits.max_connections)),
+            slots: Slots::new(limits.max_connections),
             handshake_timeout: limits.handshake_timeout,
             idle_timeout: limits.idle_timeout,
             metrics: ServerMetrics::new(registry),

@@ -232,19 +232,36 @@ async fn a_drain_cuts_what_takes_longer_than_its_timeout() {
 }
 
 #[tokio::test]
-async fn connections_past_the_limit_and_silent_ones_are_closed() {
+async fn a_handshake_that_is_never_finished_is_closed() {
     let (authority, directory) = (Authority::new(), TempDir::new().unwrap());
     mount(directory.path(), "..1", &authority.issue());
-    let limits = Limits { max_connections: 1, handshake_timeout: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits { handshake_timeout: Duration::from_millis(300), ..Limits::default() };
     let running = start(args(&directory), limits, drain(0, 1000)).await;
     let mut silent = TcpStream::connect(("127.0.0.1", running.port)).await.unwrap();
-    let mut refused = TcpStream::connect(("127.0.0.1", running.port)).await.unwrap();
-    assert_eq!(refused.read(&mut [0]).await.unwrap_or(0), 0, "the second is closed");
-    assert_eq!(silent.read(&mut [0]).await.unwrap_or(0), 0, "the first is closed after the handshake timeout");
-    eventually("the slot is free again", async || {
-        authority.client().build().unwrap().get(&running.url).send().await.is_ok()
-    })
-    .await;
+    assert_eq!(silent.read(&mut [0]).await.unwrap_or(0), 0);
+    assert!(running.has_metric(r#"tracestamp_handshakes_failed_total{reason="timeout"} 1"#));
+}
+
+#[tokio::test]
+async fn past_the_limit_silent_connections_give_way_and_one_that_was_answered_stays() {
+    let (authority, directory) = (Authority::new(), TempDir::new().unwrap());
+    mount(directory.path(), "..1", &authority.issue());
+    let limits = Limits { max_connections: 2, ..Limits::default() };
+    let running = start(args(&directory), limits, drain(0, 1000)).await;
+    let client = authority.client().build().unwrap();
+    client.get(&running.url).send().await.unwrap().text().await.unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        silent.push(TcpStream::connect(("127.0.0.1", running.port)).await.unwrap());
+    }
+    for gone in &mut silent[..2] {
+        assert_eq!(gone.read(&mut [0]).await.unwrap_or(0), 0);
+    }
+    client.get(&running.url).send().await.unwrap().text().await.unwrap();
+    assert!(running.has_metric("tracestamp_connections_accepted_total 4"), "the first client kept its connection");
+    assert!(running.has_metric("tracestamp_connections_evicted_total 2"));
+    // A newcomer is served however many are there.
+    assert!(authority.client().build().unwrap().get(&running.url).send().await.is_ok());
 }
 
 #[tokio::test]

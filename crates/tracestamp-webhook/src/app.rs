@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tracestamp_admission::{Decision, Endpoint, Entropy, NotAReview, Review, allow};
 use tracestamp_core::{Config, Timestamp};
 
-use crate::body;
+use crate::body::Bodies;
 use crate::deadline::Deadline;
 use crate::metrics::{Metrics, ReviewLabels, endpoint_label};
 use crate::recorder::{Recorder, Spans};
@@ -29,22 +29,16 @@ pub(crate) struct App {
     switch: Switch,
     recorder: Recorder,
     metrics: Metrics,
-    max_body_bytes: usize,
+    bodies: Bodies,
     /// A field only because no input is known that makes the real one panic.
     decide: Decide,
 }
 
 impl App {
-    pub(crate) fn new(
-        config: Config,
-        switch: Switch,
-        recorder: Recorder,
-        metrics: Metrics,
-        max_body_bytes: usize,
-    ) -> Self {
+    pub(crate) fn new(config: Config, switch: Switch, recorder: Recorder, metrics: Metrics, bodies: Bodies) -> Self {
         let decide: Decide =
             |review, endpoint, config, received, entropy| review.decide(endpoint, config, received, entropy);
-        Self { config, switch, recorder, metrics, max_body_bytes, decide }
+        Self { config, switch, recorder, metrics, bodies, decide }
     }
 
     /// The routes of the two registrations.
@@ -55,8 +49,8 @@ impl App {
     async fn review(&self, endpoint: Endpoint, request: Request) -> Response {
         let (received, began) = (tracestamp_runtime::now(), Instant::now());
         let deadline = Deadline::of(request.uri().query(), began);
-        let response = match body::read(request.into_body(), self.max_body_bytes, deadline).await {
-            Ok(body) => match self.answer(endpoint, &body, received, deadline).await {
+        let response = match self.bodies.read(request.into_body(), deadline).await {
+            Ok(body) => match self.answer(endpoint, &body.bytes, received, deadline).await {
                 Ok(answer) => ([(header::CONTENT_TYPE, "application/json")], answer).into_response(),
                 Err(error) => {
                     self.refused(endpoint, "not_a_review");

@@ -22,7 +22,7 @@ pub use stamp::StampArgs;
 /// /live, /ready and /metrics on a plain port of their own. Every review is allowed.
 ///
 /// A body that is no AdmissionReview of admission.k8s.io/v1 is answered with 400, one larger than --max-body-bytes with
-/// 413 and one that does not arrive in time with 408: none of these holds a uid that could be answered, so the
+/// 413, one that does not arrive in time with 408 and one without room with 429: none of these holds a uid that could be answered, so the
 /// registration needs failurePolicy Ignore.
 #[derive(Parser, Debug)]
 #[command(name = "tracestamp-webhook", version, args_override_self = true)]
@@ -53,13 +53,18 @@ pub(crate) struct ServeArgs {
     /// Where /live, /ready and /metrics are served over plain HTTP; port 0 takes a free one.
     #[arg(long, env = "TRACESTAMP_ADMIN_ADDRESS", value_name = "ADDRESS:PORT", default_value = "[::]:8080")]
     pub(crate) admin_address: SocketAddr,
-    /// Connections open at once; one more is closed at once.
+    /// Connections open at once; for one more, the one that is closed is one without an answered review, or the one
+    /// longest without a request.
     #[arg(long, env = "TRACESTAMP_MAX_CONNECTIONS", value_name = "NUMBER", default_value = "1024", value_parser = parse_connections)]
     pub(crate) max_connections: usize,
     /// The largest review that is read, in bytes or with Ki, Mi, Gi. The API server accepts objects of 3 MiB and sends
     /// two of them.
     #[arg(long, env = "TRACESTAMP_MAX_BODY_BYTES", value_name = "BYTES", default_value = "7Mi", value_parser = parse_body_bytes)]
     pub(crate) max_body_bytes: usize,
+    /// What all reviews longer than 64 KiB may hold in memory at once, in bytes or with Ki, Mi, Gi; one that finds no
+    /// room is answered with 429. Less than --max-body-bytes, it is the limit of one too.
+    #[arg(long, env = "TRACESTAMP_MAX_BODIES_BYTES", value_name = "BYTES", default_value = "64Mi", value_parser = parse_body_bytes)]
+    pub(crate) max_bodies_bytes: usize,
     /// How often the certificate, its key and the endpoint file are looked at for changes.
     #[arg(long, env = "TRACESTAMP_RELOAD_INTERVAL", value_name = "DURATION", default_value = "10s", value_parser = parse_interval)]
     pub(crate) reload_interval: Duration,

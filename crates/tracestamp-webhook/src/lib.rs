@@ -27,6 +27,7 @@ use tracestamp_runtime::shutdown;
 use app::App;
 use args::ServeArgs;
 pub use args::{Args, StampArgs};
+use body::Bodies;
 use metrics::Metrics;
 use recorder::Recorder;
 use switch::Switch;
@@ -34,7 +35,8 @@ use switch::Switch;
 /// Runs the webhook until it is told to leave and has drained.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let Args { serve, tls, switch, spool, stamp, drain, log } = args;
-    let ServeArgs { address, admin_address, max_connections, max_body_bytes, reload_interval } = serve;
+    let ServeArgs { address, admin_address, max_connections, max_body_bytes, max_bodies_bytes, reload_interval } =
+        serve;
     log.init()?;
     let shutdown = shutdown::listen().context("signals cannot be awaited")?;
     let mut registry = tracestamp_runtime::metrics::registry("webhook", env!("CARGO_PKG_VERSION"));
@@ -60,7 +62,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     admin::serve(admin, registry, readiness.clone());
     tls.reload.spawn(reload_interval);
     switch.spawn(reload_interval);
-    let app = App::new(config, switch, recorder, metrics, max_body_bytes);
+    let app = App::new(config, switch, recorder, metrics, Bodies::new(max_body_bytes, max_bodies_bytes));
     server.serve(Arc::new(app).router(), shutdown, drain, readiness.check("server")).await;
     recorded.await_end().await;
     Ok(())

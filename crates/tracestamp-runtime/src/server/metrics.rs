@@ -11,7 +11,7 @@ use crate::metrics::{Registry, register};
 pub(super) struct ServerMetrics {
     open: Gauge,
     accepted: Counter,
-    pub(super) refused: Counter,
+    pub(super) evicted: Counter,
     handshakes_failed: Family<Reason, Counter>,
 }
 
@@ -28,7 +28,7 @@ impl ServerMetrics {
         Self {
             open: register(registry, "connections", "Connections that are open"),
             accepted: register(registry, "connections_accepted", "Connections that got a slot"),
-            refused: register(registry, "connections_refused", "Connections closed because all slots were taken"),
+            evicted: register(registry, "connections_evicted", "Connections closed to make room for another"),
             handshakes_failed: register(registry, "handshakes_failed", "TLS handshakes that failed"),
         }
     }
