@@ -13,11 +13,14 @@ pub mod admin;
 pub mod drain;
 pub mod log;
 pub mod metrics;
+mod open_files;
 pub mod server;
 pub mod shutdown;
 pub mod tls;
 
 use std::time::Duration;
+
+pub use open_files::raise_open_files;
 
 use tracestamp_core::Timestamp;
 

@@ -1,6 +1,8 @@
 //! The real process, called over TLS as an API server calls it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+/// Clients that mean no good.
+mod hostile;
 /// Leaving: readiness, drain, exit.
 mod leaving;
 /// What a real API server sent.

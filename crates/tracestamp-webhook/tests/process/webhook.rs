@@ -56,9 +56,26 @@ pub(crate) fn client(certificate: &str) -> reqwest::Client {
 
 impl Webhook {
     pub(crate) async fn start(flags: &[&str]) -> Self {
+        Self::start_as(command(), flags).await
+    }
+
+    /// Starts it where no more than this many files may be open, if the process does nothing about it.
+    pub(crate) async fn start_with_open_files(limit: u32, flags: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args([
+            "-c",
+            &format!("ulimit -S -n {limit}; exec \"$@\""),
+            "sh",
+            env!("CARGO_BIN_EXE_tracestamp-webhook"),
+        ]);
+        shell.env_clear().stdin(Stdio::null()).kill_on_drop(true);
+        Self::start_as(shell, flags).await
+    }
+
+    async fn start_as(mut command: Command, flags: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
         let certificate = mount(directory.path(), "..1", false);
-        let mut child = command()
+        let mut child = command
             .args(["--address=127.0.0.1:0", "--admin-address=127.0.0.1:0", "--reload-interval=50ms"])
             .args(["--log-format=json", "--log-level=debug", "--drain-delay=0s"])
             .arg("--tls-certificate")
@@ -131,6 +148,18 @@ impl Webhook {
         let log = self.log.lock().unwrap();
         let mut events = log.iter().rev().map(|line| serde_json::from_str::<Value>(line).unwrap());
         events.find(|event| event["message"] == message)
+    }
+
+    /// The most memory that it ever held, in bytes.
+    pub(crate) fn peak_memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    }
+
+    /// Where reviews are taken.
+    pub(crate) fn port(&self) -> u16 {
+        self.url.rsplit_once(':').unwrap().1.parse().unwrap()
     }
 
     pub(crate) fn terminate(&self) {
