@@ -40,8 +40,9 @@ pub(crate) struct Told {
 }
 
 impl Backend {
-    pub(crate) async fn start(chance: Chance) -> Self {
-        let state = Seen { chance: Some(chance), spans: BTreeMap::new(), misbehaved: 0 };
+    /// Without a chance it never misbehaves.
+    pub(crate) async fn start(chance: impl Into<Option<Chance>>) -> Self {
+        let state = Seen { chance: chance.into(), spans: BTreeMap::new(), misbehaved: 0 };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let backend = Self { endpoint, state: Arc::new(Mutex::new(state)) };
@@ -57,6 +58,11 @@ impl Backend {
 
     pub(crate) fn has(&self, id: &str) -> bool {
         self.state.lock().unwrap().spans.contains_key(id)
+    }
+
+    /// How often each id came.
+    pub(crate) fn times(&self) -> BTreeMap<String, usize> {
+        self.state.lock().unwrap().spans.iter().map(|(id, sent)| (id.clone(), sent.len())).collect()
     }
 
     pub(crate) fn told(&self) -> Told {

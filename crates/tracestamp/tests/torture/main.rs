@@ -7,8 +7,17 @@
 
 mod backend;
 mod chance;
+/// Each system call of the protocol is where a process is killed, once.
+#[cfg(target_arch = "x86_64")]
+mod crash_points;
+/// Each system call on the spool is one that fails, once.
+#[cfg(target_arch = "x86_64")]
+mod disk_faults;
 mod reviews;
 mod room;
+/// Reads registers, which every processor has others of.
+#[cfg(target_arch = "x86_64")]
+mod tracer;
 
 use std::collections::BTreeSet;
 use std::env;

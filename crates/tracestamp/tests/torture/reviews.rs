@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use tracestamp_admission::{Endpoint, Entropy, Review};
+use tracestamp_core::span::{SpanRecord, decode, encode};
 use tracestamp_core::{Config, Timestamp};
 
 /// Sends reviews until it is over, and gives the ids of the spans of those that were answered.
@@ -26,13 +27,45 @@ pub(crate) async fn send(client: reqwest::Client, url: String, sender: u64, over
     answered
 }
 
-/// As the webhook decides, which has no memory.
+/// Sends this many reviews, one after the other, for as long as there is a webhook, and gives the ids of the spans of each
+/// that was answered.
+pub(crate) async fn send_some(client: &reqwest::Client, url: &str, sender: u64, number: u64) -> Vec<Vec<String>> {
+    let mut answered = Vec::new();
+    for number in 0..number {
+        let body = review(sender, number).to_string();
+        match client.post(url).body(body.clone()).send().await {
+            Ok(answer) if answer.status().is_success() => answered.push(spans(&body)),
+            _ => break,
+        }
+    }
+    answered
+}
+
+/// Records of this many reviews, as the webhook appends them.
+pub(crate) fn records(number: u64) -> Vec<Vec<u8>> {
+    let records = |number| with_records(&review(9, number).to_string(), |record| encode(record, Vec::new()).unwrap());
+    (0..number).flat_map(records).collect()
+}
+
+/// The id of an appended record.
+pub(crate) fn id_of(payload: &[u8]) -> String {
+    id(&decode(payload).unwrap())
+}
+
 fn spans(body: &str) -> Vec<String> {
+    with_records(body, id)
+}
+
+/// As the webhook decides, which has no memory.
+fn with_records<T>(body: &str, of: impl Fn(&SpanRecord<'_>) -> T) -> Vec<T> {
     let review = Review::parse(body.as_bytes()).unwrap();
     let config = Config::default();
     let decision = review.decide(Endpoint::Observe, &config, Timestamp::from_nanos(1), Entropy([0; 20]));
-    let id = |context: &tracestamp_core::context::Traceparent| format!("{}{}", context.trace_id, context.span_id);
-    decision.spans.iter().map(|span| id(&span.context)).collect()
+    decision.spans.iter().map(of).collect()
+}
+
+fn id(record: &SpanRecord<'_>) -> String {
+    format!("{}{}", record.context.trace_id, record.context.span_id)
 }
 
 fn review(sender: u64, number: u64) -> Value {

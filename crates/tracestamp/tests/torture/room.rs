@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,7 +21,8 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) fn new(endpoint: &str) -> Self {
-        build();
+        static BUILT: Once = Once::new();
+        BUILT.call_once(build);
         let directory = TempDir::new().unwrap();
         std::fs::create_dir(directory.path().join("spool")).unwrap();
         let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
@@ -41,6 +43,20 @@ impl Room {
     }
 
     pub(crate) async fn start_webhook(&mut self) {
+        let mut command = self.webhook();
+        self.webhook = Some(self.logged(&mut command, "tracestamp-webhook").spawn().unwrap());
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while !self.listens().await {
+            assert!(Instant::now() < deadline, "the webhook does not start; {}", self.log("tracestamp-webhook"));
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    pub(crate) async fn listens(&self) -> bool {
+        tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_ok()
+    }
+
+    pub(crate) fn webhook(&self) -> Command {
         let mut command = self.command("tracestamp-webhook");
         command
             .args(["--address", &format!("127.0.0.1:{}", self.port), "--admin-address", "127.0.0.1:0"])
@@ -50,18 +66,26 @@ impl Room {
             .arg(self.directory.path().join("tls.key"))
             // An answer then means a write that returned; small segments, so that they roll often.
             .args(["--append-timeout", "10s", "--drain-delay", "0s", "--spool-segment-bytes", "64Ki"]);
-        self.webhook = Some(command.spawn().unwrap());
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
-            assert!(Instant::now() < deadline, "the webhook does not start; {}", self.log("tracestamp-webhook"));
-            sleep(Duration::from_millis(2)).await;
-        }
+        command
     }
 
     pub(crate) fn start_exporter(&mut self) {
+        let mut command = self.exporter();
+        self.exporter = Some(self.logged(&mut command, "tracestamp-exporter").spawn().unwrap());
+    }
+
+    pub(crate) fn exporter(&self) -> Command {
         let mut command = self.command("tracestamp-exporter");
         command.args(["--admin-address", "127.0.0.1:0", "--poll-interval", "10ms", "--drain-timeout", "60s"]);
-        self.exporter = Some(command.spawn().unwrap());
+        command
+    }
+
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.directory.path().join("spool")
+    }
+
+    pub(crate) fn log_of(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
     pub(crate) fn kill_webhook(&mut self) {
@@ -82,7 +106,7 @@ impl Room {
 
     /// Bytes in the spool that were not delivered.
     pub(crate) fn waiting(&self) -> u64 {
-        tracestamp_spool::Reader::open(self.directory.path().join("spool")).unwrap().stats().unwrap().bytes
+        tracestamp_spool::Reader::open(self.spool()).unwrap().stats().unwrap().bytes
     }
 
     /// Says where everything is, and leaves it there.
@@ -92,21 +116,22 @@ impl Room {
     }
 
     fn command(&self, name: &str) -> Command {
-        let log = File::options().create(true).append(true).open(self.directory.path().join(name)).unwrap();
         let mut command = Command::new(beside(name));
         command
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", &self.endpoint)
             .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
             .arg("--spool-dir")
-            .arg(self.directory.path().join("spool"))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
+            .arg(self.spool());
         command
     }
 
+    fn logged<'a>(&self, command: &'a mut Command, name: &str) -> &'a mut Command {
+        let log = File::options().create(true).append(true).open(self.log_of(name)).unwrap();
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log)
+    }
+
     fn log(&self, name: &str) -> String {
-        std::fs::read_to_string(self.directory.path().join(name)).unwrap_or_default()
+        std::fs::read_to_string(self.log_of(name)).unwrap_or_default()
     }
 }
 
