@@ -98,11 +98,13 @@ impl Exporter {
 
     async fn deliver_until(&mut self, shutdown: &CancellationToken) {
         loop {
+            // Before the look at the spool: what was written until the signal has to be seen.
+            let leaving = shutdown.is_cancelled();
             self.look_at_settings();
             let stats = self.look_at_spool();
             let off = self.receivers.current.is_none();
             let drained = stats.is_some_and(|stats| stats.bytes == 0 && stats.owned_segments == 0);
-            if shutdown.is_cancelled() && (off || drained) {
+            if leaving && (off || drained) {
                 return;
             }
             if off || !self.deliver_batch().await {

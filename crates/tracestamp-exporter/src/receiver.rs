@@ -1,6 +1,8 @@
 //! The receiver in use, and its exchange when the settings change.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::own_traces::OwnTraces;
 use crate::settings::{InvalidSetting, OtlpArgs, Target};

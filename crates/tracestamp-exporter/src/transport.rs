@@ -20,7 +20,7 @@ const MAX_MESSAGE: usize = 256;
 /// The connection to a receiver. It connects when it is used, and again when it was lost.
 #[derive(Debug)]
 pub(crate) enum Transport {
-    Grpc(Grpc),
+    Grpc(Box<Grpc>),
     Http(Http),
 }
 
@@ -68,7 +68,7 @@ impl Transport {
     /// Checks what the target says; does not connect.
     pub(crate) fn new(target: &Target) -> Result<Self, InvalidSetting> {
         match target.protocol {
-            Protocol::Grpc => Grpc::new(target).map(Self::Grpc),
+            Protocol::Grpc => Grpc::new(target).map(Box::new).map(Self::Grpc),
             Protocol::HttpProtobuf => Http::new(target).map(Self::Http),
         }
     }

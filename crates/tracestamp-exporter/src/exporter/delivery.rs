@@ -1,10 +1,11 @@
 //! One batch, until each of its spans was taken, refused for good or dropped.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
+use tokio::time::Instant;
 use tracestamp_core::span::{self, SpanRecord};
 
 use super::Exporter;

@@ -1,6 +1,7 @@
 //! OTLP/gRPC.
 
 use std::error::Error;
+use std::sync::{Mutex, PoisonError};
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
@@ -16,15 +17,18 @@ use crate::settings::{InvalidSetting, Target};
 /// A lazy HTTP/2 connection.
 #[derive(Debug)]
 pub(crate) struct Grpc {
-    channel: Channel,
+    endpoint: Endpoint,
+    channel: Mutex<Channel>,
     metadata: MetadataMap,
     gzip: bool,
 }
 
 impl Grpc {
     pub(super) fn new(target: &Target) -> Result<Self, InvalidSetting> {
+        let endpoint = endpoint(target)?;
         Ok(Self {
-            channel: channel(target)?,
+            channel: Mutex::new(endpoint.connect_lazy()),
+            endpoint,
             metadata: MetadataMap::from_headers(target.headers.clone()),
             gzip: target.gzip,
         })
@@ -32,21 +36,31 @@ impl Grpc {
 
     /// The connection and what goes with every request.
     pub(crate) fn parts(&self) -> (Channel, MetadataMap) {
-        (self.channel.clone(), self.metadata.clone())
+        (self.channel(), self.metadata.clone())
+    }
+
+    fn channel(&self) -> Channel {
+        self.channel.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) async fn send(&self, message: ExportTraceServiceRequest) -> Result<ExportTraceServiceResponse, Failure> {
-        let mut client = TraceServiceClient::new(self.channel.clone()).accept_compressed(CompressionEncoding::Gzip);
+        let mut client = TraceServiceClient::new(self.channel()).accept_compressed(CompressionEncoding::Gzip);
         if self.gzip {
             client = client.send_compressed(CompressionEncoding::Gzip);
         }
         let mut request = Request::new(message);
         *request.metadata_mut() = self.metadata.clone();
-        client.export(request).await.map(tonic::Response::into_inner).map_err(|status| failure(&status))
+        client.export(request).await.map(tonic::Response::into_inner).map_err(|status| {
+            if is_of_this_side(&status) {
+                // A receiver that vanished without a word leaves a connection that looks alive for a quarter of an hour.
+                *self.channel.lock().unwrap_or_else(PoisonError::into_inner) = self.endpoint.connect_lazy();
+            }
+            failure(&status)
+        })
     }
 }
 
-fn channel(target: &Target) -> Result<Channel, InvalidSetting> {
+fn endpoint(target: &Target) -> Result<Endpoint, InvalidSetting> {
     let invalid =
         |error: tonic::transport::Error| InvalidSetting::new("--endpoint (OTEL_EXPORTER_OTLP_ENDPOINT)", chain(&error));
     let mut endpoint = Endpoint::from_shared(target.url.to_string())
@@ -68,14 +82,19 @@ fn channel(target: &Target) -> Result<Channel, InvalidSetting> {
         }
         endpoint = endpoint.tls_config(tls).map_err(|error| invalid_tls(target, chain(&error)))?;
     }
-    Ok(endpoint.connect_lazy())
+    Ok(endpoint)
 }
 
 fn failure(status: &Status) -> Failure {
     Failure::new(verdict(status), format!("{:?}", status.code()), status.message())
 }
 
-/// The specification's table. What has a source was made on this side: the request or its answer never arrived.
+/// The request or its answer never arrived: what the receiver says has no source.
+fn is_of_this_side(status: &Status) -> bool {
+    status.source().is_some()
+}
+
+/// The specification's table.
 fn verdict(status: &Status) -> Verdict {
     let retry_info = status.get_details_retry_info();
     let wait = retry_info.as_ref().and_then(|info| info.retry_delay);
@@ -90,7 +109,7 @@ fn verdict(status: &Status) -> Verdict {
         | Code::OutOfRange
         | Code::Unavailable
         | Code::DataLoss => Verdict::Retry(wait),
-        _ if status.source().is_some() => Verdict::Retry(wait),
+        _ if is_of_this_side(status) => Verdict::Retry(wait),
         _ => Verdict::Final,
     }
 }

@@ -13,6 +13,7 @@ use tracestamp_runtime::server::{Limits, Server};
 use tracestamp_runtime::tls::TlsArgs;
 
 use crate::bench::{Bench, to};
+use crate::door::{self, Manner};
 use crate::receiver::Receiver;
 
 /// An authority and certificates of localhost signed by it, as PEM.
@@ -30,19 +31,31 @@ impl Authority {
     }
 
     fn issue(&self) -> (String, String) {
+        self.issue_until(4096)
+    }
+
+    /// Valid until the end of that year.
+    fn issue_until(&self, year: i32) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
-        (certificate.pem(), key.serialize_pem())
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 12, 31);
+        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
     }
 }
 
 async fn serve(receiver: &Receiver, server: &Authority, clients: &Authority) -> String {
-    let (certificate, key) = server.issue();
+    format!("localhost:{}", serve_with(receiver, server.issue(), clients).await.port())
+}
+
+async fn serve_with(
+    receiver: &Receiver,
+    (certificate, key): (String, String),
+    clients: &Authority,
+) -> std::net::SocketAddr {
     let tls = ServerTlsConfig::new()
         .identity(Identity::from_pem(certificate, key))
         .client_ca_root(Certificate::from_pem(clients.pem()));
-    let address = receiver.serve_grpc_at("127.0.0.1:0", Some(tls), usize::MAX).await;
-    format!("localhost:{}", address.port())
+    receiver.serve_grpc_at("127.0.0.1:0", Some(tls), usize::MAX).await
 }
 
 /// The runtime's own server: the only other one here that speaks TLS.
@@ -136,4 +149,22 @@ async fn a_client_key_that_is_not_of_its_certificate_is_refused_by_name() {
         let problem = bench.exporter(otlp).unwrap_err().to_string();
         assert!(problem.contains("--client-key"), "{protocol}: {problem}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_whose_certificate_is_no_longer_valid_gets_everything_once_it_is_renewed() {
+    let (bench, authority) = (Bench::new(), Authority::new());
+    let [fresh, stale, renewed] = [(); 3].map(|()| Receiver::default());
+    let first = serve_with(&fresh, authority.issue(), &authority).await;
+    let expired = serve_with(&stale, authority.issue_until(2020), &authority).await;
+    let last = serve_with(&renewed, authority.issue(), &authority).await;
+    let door = door::open([first, expired, expired].map(Manner::To), last).await;
+    bench.record(&["a"]);
+    let running = bench.start(settings(&bench, format!("localhost:{}", door.address.port()), &authority, &authority));
+    bench.until("tracestamp_spans_delivered_total", 1).await;
+    door.cut();
+    bench.record(&["b"]);
+    bench.until(r#"tracestamp_deliveries_total{result="retry"}"#, 2).await;
+    running.drain().await;
+    assert_eq!([fresh.names(), stale.names(), renewed.names()], [vec!["a".to_owned()], vec![], vec!["b".to_owned()]]);
 }
