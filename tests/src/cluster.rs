@@ -18,10 +18,11 @@ use anyhow::Result;
 use crate::binaries::Binaries;
 use crate::component::{Component, interrupted};
 use crate::image::Image;
+use crate::jaeger_server::JaegerPorts;
 use crate::kubectl::Kubectl;
 use crate::pki::Authority;
 use crate::shared::Shared;
-use crate::{machine, port, registry};
+use crate::{machine, registry};
 use run::Run;
 pub(crate) use tekton::NAMESPACE as TEKTON_NAMESPACE;
 
@@ -116,7 +117,8 @@ impl Starter {
         Ok(Shared {
             directory: self.directory.clone(),
             kubectl,
-            jaeger_query: format!("http://127.0.0.1:{}", jaeger.query),
+            jaeger_query: jaeger.query_url(),
+            jaeger: self.binaries.jaeger(),
             otlp_http: format!("http://{BRIDGE_ADDRESS}:{}", jaeger.otlp_http),
             otlp_grpc: format!("http://{BRIDGE_ADDRESS}:{}", jaeger.otlp_grpc),
             ca: self.authority.certificate_file(),
@@ -153,40 +155,11 @@ impl Starter {
     }
 
     fn start_jaeger(&mut self) -> Result<JaegerPorts> {
-        let ports = JaegerPorts { query: port::free()?, otlp_http: port::free()?, otlp_grpc: port::free()? };
-        let program = self.binaries.jaeger();
-        let mut command = Command::new(program);
-        command.env("COLLECTOR_OTLP_ENABLED", "true").env("SPAN_STORAGE_TYPE", "memory").args([
-            local("--query.http-server.host-port", ports.query),
-            // Where steps reach it too.
-            format!("--collector.otlp.http.host-port={BRIDGE_ADDRESS}:{}", ports.otlp_http),
-            format!("--collector.otlp.grpc.host-port={BRIDGE_ADDRESS}:{}", ports.otlp_grpc),
-        ]);
-        for flag in [
-            "--query.grpc-server.host-port",
-            "--admin.http.host-port",
-            "--collector.grpc-server.host-port",
-            "--collector.http-server.host-port",
-            "--http-server.host-port",
-            "--processor.jaeger-binary.server-host-port",
-            "--processor.jaeger-compact.server-host-port",
-            "--processor.zipkin-compact.server-host-port",
-        ] {
-            command.arg(local(flag, port::free()?));
-        }
-        self.start("jaeger", &mut command)?;
+        let ports = JaegerPorts::free()?;
+        // Where steps reach it too.
+        self.start("jaeger", &mut ports.command(&self.binaries.jaeger(), BRIDGE_ADDRESS)?)?;
         Ok(ports)
     }
-}
-
-struct JaegerPorts {
-    query: u16,
-    otlp_http: u16,
-    otlp_grpc: u16,
-}
-
-fn local(flag: &str, port: u16) -> String {
-    format!("{flag}=127.0.0.1:{port}")
 }
 
 fn flag_file(flag: &str, path: &Path) -> String {

@@ -22,7 +22,12 @@ pub struct Jaeger {
 impl Jaeger {
     /// Of the cluster's Jaeger.
     pub fn new(shared: &Shared) -> Result<Self> {
-        Ok(Self { base: shared.jaeger_query.clone(), client: reqwest::Client::builder().no_proxy().build()? })
+        Self::at(&shared.jaeger_query)
+    }
+
+    /// Of another one.
+    pub fn at(query_url: &str) -> Result<Self> {
+        Ok(Self { base: query_url.to_owned(), client: reqwest::Client::builder().no_proxy().build()? })
     }
 
     /// The trace as it is now; `None` while Jaeger knows no span of it.

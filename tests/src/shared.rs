@@ -26,6 +26,8 @@ pub struct Shared {
     pub kubectl: Kubectl,
     /// Jaeger's query API.
     pub jaeger_query: String,
+    /// Jaeger itself.
+    pub jaeger: PathBuf,
     /// Jaeger's OTLP/HTTP endpoint.
     pub otlp_http: String,
     /// Jaeger's OTLP/gRPC endpoint.

@@ -1,6 +1,7 @@
 //! One binary, so that behaviours that mostly wait are proven side by side. Each file is one behaviour.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod a_backend_that_goes_away;
 mod a_carrier_of_the_creator_becomes_the_parent;
 mod a_cluster_of_ones_own_can_be_recorded;
 mod a_dry_run_leaves_no_span;
