@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use tracestamp_runtime::drain::DrainArgs;
 use tracestamp_runtime::log::LogArgs;
+use tracestamp_runtime::server::Limits;
 use tracestamp_runtime::tls::TlsArgs;
 use tracestamp_runtime::{parse_bytes, parse_interval};
 
@@ -57,6 +58,13 @@ pub(crate) struct ServeArgs {
     /// longest without a request.
     #[arg(long, env = "TRACESTAMP_MAX_CONNECTIONS", value_name = "NUMBER", default_value = "1024", value_parser = parse_connections)]
     pub(crate) max_connections: usize,
+    /// How long a TLS handshake may take.
+    #[arg(long, env = "TRACESTAMP_HANDSHAKE_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = parse_interval)]
+    pub(crate) handshake_timeout: Duration,
+    /// How long a connection may lie idle, or take for a request's header. The API server keeps idle connections for
+    /// 90 s: less costs it requests.
+    #[arg(long, env = "TRACESTAMP_IDLE_TIMEOUT", value_name = "DURATION", default_value = "2m", value_parser = parse_interval)]
+    pub(crate) idle_timeout: Duration,
     /// The largest review that is read, in bytes or with Ki, Mi, Gi. The API server accepts objects of 3 MiB and sends
     /// two of them.
     #[arg(long, env = "TRACESTAMP_MAX_BODY_BYTES", value_name = "BYTES", default_value = "7Mi", value_parser = parse_body_bytes)]
@@ -68,6 +76,14 @@ pub(crate) struct ServeArgs {
     /// How often the certificate, its key and the endpoint file are looked at for changes.
     #[arg(long, env = "TRACESTAMP_RELOAD_INTERVAL", value_name = "DURATION", default_value = "10s", value_parser = parse_interval)]
     pub(crate) reload_interval: Duration,
+}
+
+impl ServeArgs {
+    /// What the server allows its clients.
+    pub(crate) fn limits(&self) -> Limits {
+        let Self { max_connections, handshake_timeout, idle_timeout, .. } = *self;
+        Limits { max_connections, handshake_timeout, idle_timeout }
+    }
 }
 
 fn parse_connections(text: &str) -> Result<usize, String> {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tracestamp_runtime::admin::{self, Readiness};
-use tracestamp_runtime::server::{Limits, Server};
+use tracestamp_runtime::server::Server;
 use tracestamp_runtime::shutdown;
 
 use app::App;
@@ -38,10 +38,10 @@ const OTHER_FILES: usize = 64;
 /// Runs the webhook until it is told to leave and has drained.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let Args { serve, tls, switch, spool, stamp, drain, log } = args;
-    let ServeArgs { address, admin_address, max_connections, max_body_bytes, max_bodies_bytes, reload_interval } =
-        serve;
+    let limits = serve.limits();
+    let ServeArgs { address, admin_address, max_body_bytes, max_bodies_bytes, reload_interval, .. } = serve;
     log.init()?;
-    tracestamp_runtime::raise_open_files(max_connections + OTHER_FILES);
+    tracestamp_runtime::raise_open_files(limits.max_connections + OTHER_FILES);
     let shutdown = shutdown::listen().context("signals cannot be awaited")?;
     let mut registry = tracestamp_runtime::metrics::registry("webhook", env!("CARGO_PKG_VERSION"));
     let readiness = Readiness::default();
@@ -55,7 +55,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let (recorder, recorded) = Recorder::start(spool.open()?, append_timeout, metrics.clone())?;
     let switch = Switch::new(switch, metrics.clone());
 
-    let limits = Limits { max_connections, ..Limits::default() };
     let server = Server::bind(address, &tls, &limits, &mut registry)
         .await
         .with_context(|| format!("--address {address} cannot be bound"))?;
