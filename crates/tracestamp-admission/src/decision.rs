@@ -1,13 +1,13 @@
 //! What is to be done about a review.
 
-use base64::Engine as _;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tracestamp_core::context::TraceId;
 use tracestamp_core::object::{Kind, Object};
 use tracestamp_core::observe::{Change, may_end};
 use tracestamp_core::span::SpanRecord;
-use tracestamp_core::stamp::Entropy;
+use tracestamp_core::stamp::{Annotation, Entropy};
 use tracestamp_core::{Config, Note, Subject, Timestamp};
 
 use crate::patch::patch;
@@ -151,7 +151,7 @@ impl Review<'_> {
             }
             let Some(stamp) = subject.stamp(entropy) else { return Outcome::Unreadable };
             let patch = patch(&stamp, subject.metadata.annotations.is_some());
-            let added: usize = stamp.annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
+            let added: usize = stamp.annotations.iter().map(Annotation::size).sum();
             let patched = self.length + patch.as_ref().map_or(0, Vec::len);
             if subject.annotations.reaches(ANNOTATIONS_LIMIT.saturating_sub(added)) || patched > OBJECT_LIMIT {
                 return Outcome::TooLarge;
@@ -239,15 +239,22 @@ pub(crate) fn answer(uid: &str, patch: Option<&[u8]>) -> Vec<u8> {
         #[serde(skip_serializing_if = "Option::is_none")]
         patch_type: Option<&'static str>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        patch: Option<String>,
+        patch: Option<Base64<'a>>,
     }
-    let response = Response {
-        uid,
-        allowed: true,
-        patch_type: patch.map(|_| "JSONPatch"),
-        patch: patch.map(|patch| STANDARD.encode(patch)),
-    };
+    let response = Response { uid, allowed: true, patch_type: patch.map(|_| "JSONPatch"), patch: patch.map(Base64) };
     let answer = Answer { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
+    let mut bytes = Vec::with_capacity(256 + patch.map_or(0, |patch| patch.len().div_ceil(3) * 4));
     // Strings alone cannot fail to serialise; an empty body would count as a failed call, which Ignore admits.
-    serde_json::to_vec(&answer).unwrap_or_default()
+    if serde_json::to_writer(&mut bytes, &answer).is_err() {
+        bytes.clear();
+    }
+    bytes
+}
+
+struct Base64<'a>(&'a [u8]);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64Display::new(self.0, &STANDARD))
+    }
 }

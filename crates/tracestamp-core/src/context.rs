@@ -10,4 +10,5 @@ pub mod tracestate;
 pub use carrier::{CARRIER_LIMIT, Carried};
 pub use id::{SpanId, TraceId};
 pub use sampling::Sampler;
+pub(crate) use traceparent::LENGTH as TRACEPARENT_LENGTH;
 pub use traceparent::{ParseError, TraceFlags, Traceparent};

@@ -89,17 +89,16 @@ impl<'k> Seal<'k> {
     }
 
     fn digest(self, tag: &str, parts: &[&[u8]]) -> [u8; 32] {
-        let tag = [b"tracestamp/1/", tag.as_bytes()].concat();
         match self.key {
             None => {
                 let mut hash = Sha256::new();
-                length_prefixed(&tag, parts, |bytes| hash.update(bytes));
+                length_prefixed(tag, parts, |bytes| hash.update(bytes));
                 hash.finalize().into()
             }
             Some(key) => {
                 // HMAC takes a key of any length; hashing it first keeps the fallible constructor out of the way.
                 let mut mac = Hmac::<Sha256>::new(&block(key.bytes()));
-                length_prefixed(&tag, parts, |bytes| mac.update(bytes));
+                length_prefixed(tag, parts, |bytes| mac.update(bytes));
                 mac.finalize().into_bytes().into()
             }
         }
@@ -115,9 +114,14 @@ fn block(key: &[u8]) -> hmac::digest::Key<Hmac<Sha256>> {
     block
 }
 
-/// Every part after its length, so that no two lists of parts give the same bytes.
-fn length_prefixed(tag: &[u8], parts: &[&[u8]], mut to: impl FnMut(&[u8])) {
-    for part in [tag].iter().chain(parts) {
+/// The tag with the version of all this in front and then every part, each after its length, so that no two lists of
+/// parts give the same bytes.
+fn length_prefixed(tag: &str, parts: &[&[u8]], mut to: impl FnMut(&[u8])) {
+    const VERSION: &[u8] = b"tracestamp/1/";
+    to(&((VERSION.len() + tag.len()) as u64).to_be_bytes());
+    to(VERSION);
+    to(tag.as_bytes());
+    for part in parts {
         to(&(part.len() as u64).to_be_bytes());
         to(part);
     }

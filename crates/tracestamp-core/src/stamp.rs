@@ -1,5 +1,6 @@
 //! What is written on an object while the API server creates it.
 
+mod annotation;
 mod environment;
 
 use std::borrow::Cow;
@@ -10,12 +11,16 @@ use crate::annotation::{
 use crate::context::{CARRIER_LIMIT, Carried, TraceId, Traceparent};
 use crate::identity::{Identity, Trace};
 use crate::note::Note;
-use crate::object::{Kind, PodSpec};
+use crate::object::{Braced, Kind, PodSpec};
 use crate::span::{Link, SpanWhat};
-use crate::subject::{Subject, container_key};
+use crate::subject::Subject;
 use crate::{CarrierFormat, CarrierMode};
 
-pub use environment::{EnvEntry, EnvSource, EnvStamp};
+pub use annotation::{Annotation, Key, Value};
+pub use environment::{EnvSource, EnvStamp};
+
+/// Annotations that most objects get.
+const USUAL: usize = 8;
 
 /// Random bytes for one decision: a trace id and a nonce.
 #[derive(Clone, Copy, Debug)]
@@ -27,9 +32,9 @@ pub struct Stamp<'a> {
     /// Who the object is from now on.
     pub identity: Identity<'a>,
     /// Annotations to set, in the order they are written.
-    pub annotations: Vec<(Cow<'static, str>, String)>,
+    pub annotations: Vec<Annotation<'a>>,
     /// Variables to put in front of containers' environments.
-    pub environment: Vec<EnvStamp>,
+    pub environment: Vec<EnvStamp<'a>>,
 }
 
 impl<'a> Subject<'a> {
@@ -38,14 +43,15 @@ impl<'a> Subject<'a> {
         if self.name().is_empty() && self.metadata.generate_name.as_deref().unwrap_or_default().is_empty() {
             return None;
         }
+        let carried = self.tekton_carried();
         let minted = match self.owner() {
-            Some(_) => self.child(entropy)?,
+            Some(_) => self.child(entropy, carried.as_ref())?,
             None => self.root(entropy),
         };
         let Minted { identity, nonce, baggage } = minted;
-        let mut stamp = Stamp { annotations: Vec::new(), environment: Vec::new(), identity };
-        self.own_annotations(&mut stamp, &nonce);
-        self.tekton_carrier(&mut stamp, baggage);
+        let mut stamp = Stamp { annotations: Vec::with_capacity(USUAL), environment: Vec::new(), identity };
+        self.own_annotations(&mut stamp, nonce);
+        self.tekton_carrier(&mut stamp, carried, baggage);
         if self.kind == Kind::Pod {
             self.containers(&mut stamp);
         }
@@ -53,22 +59,19 @@ impl<'a> Subject<'a> {
     }
 
     /// A child speaks in its owner's trace. What was stamped on it in an earlier pass is kept.
-    fn child(&self, entropy: Entropy) -> Option<Minted<'a>> {
+    fn child(&self, entropy: Entropy, carried: Option<&Carried<'_>>) -> Option<Minted<'a>> {
         if let Some(identity) = self.own_identity() {
-            return Some(Minted { identity, nonce: self.nonce().into_owned(), baggage: None });
+            return Some(Minted { identity, nonce: self.nonce(), baggage: None });
         }
         let lineage = self.lineage()?;
-        let nonce = entropy.nonce();
+        let nonce = Cow::Owned(entropy.nonce());
         let mut identity = self.identity_in(lineage.trace, lineage.parent, &nonce);
-        identity.links.extend(self.replaced_carrier(&identity));
+        identity.links.extend(carried.and_then(|carried| self.replaced_carrier(&identity, carried.context)));
         Some(Minted { identity, nonce, baggage: None })
     }
 
     /// The carrier that Tekton set on a TaskRun and that is about to be replaced: its `createTaskRun` span.
-    fn replaced_carrier(&self, identity: &Identity<'_>) -> Option<Link> {
-        let key = self.tekton_key()?;
-        let value = self.annotations.get_bounded(key, 2 * CARRIER_LIMIT).ok().flatten()?;
-        let context = Carried::parse(CarrierFormat::Json, &value)?.context;
+    fn replaced_carrier(&self, identity: &Identity<'_>, context: Traceparent) -> Option<Link> {
         let known = Some(context.span_id) == identity.parent || self.is_ours(context);
         (!known).then(|| context.into())
     }
@@ -86,7 +89,7 @@ impl<'a> Subject<'a> {
             self.note(Note::Copied);
             links.push(copied.into());
         }
-        let nonce = entropy.nonce();
+        let nonce = Cow::Owned(entropy.nonce());
         let minted = match creators {
             Some(carried) if mode == CarrierMode::Join => {
                 let identity = self.identity_in(self.joined(&carried), Some(carried.context.span_id), &nonce);
@@ -108,16 +111,16 @@ impl<'a> Subject<'a> {
         Identity { context, tracestate: trace.tracestate, parent, parent_is_remote: false, links: Vec::new() }
     }
 
-    fn own_annotations(&self, stamp: &mut Stamp<'a>, nonce: &str) {
+    fn own_annotations(&self, stamp: &mut Stamp<'a>, nonce: Cow<'a, str>) {
         let context = stamp.identity.context;
         let parent = stamp.identity.parent.map(|span_id| Traceparent { span_id, ..context });
         let links = &stamp.identity.links;
         let links: Vec<_> = links.iter().take(LINKS_LIMIT).map(|&link| Traceparent::from(link).to_string()).collect();
-        self.set(stamp, TRACEPARENT, context.to_string());
-        self.set(stamp, TRACESTATE, stamp.identity.tracestate.clone().into_owned());
-        self.set(stamp, PARENT, parent.map(|parent| parent.to_string()).unwrap_or_default());
-        self.set(stamp, LINKS, links.join(","));
-        self.set(stamp, NONCE, nonce.to_owned());
+        self.set(stamp, TRACEPARENT, Value::Context(context));
+        self.set(stamp, TRACESTATE, Value::Text(stamp.identity.tracestate.clone()));
+        self.set(stamp, PARENT, parent.map_or(Value::NONE, Value::Context));
+        self.set(stamp, LINKS, links.join(",").into());
+        self.set(stamp, NONCE, Value::Text(nonce));
         self.trace_url(stamp);
     }
 
@@ -132,15 +135,15 @@ impl<'a> Subject<'a> {
             (Some(_), Some(url)) if url.contains(&context.trace_id.to_string()) => return,
             _ => String::new(),
         };
-        self.set(stamp, TRACE_URL, url);
+        self.set(stamp, TRACE_URL, url.into());
     }
 
     /// Sets an annotation unless it has the value already. No value means absent; one that was inherited or copied is
     /// emptied rather than removed, so that no patch can name a path that is gone by then.
-    fn set(&self, stamp: &mut Stamp<'a>, key: &'static str, value: String) {
+    fn set(&self, stamp: &mut Stamp<'a>, key: &'static str, value: Value<'a>) {
         let there = self.annotations.get(key);
-        if there.as_deref().unwrap_or_default() != value {
-            stamp.annotations.push((Cow::Borrowed(key), value));
+        if !value.is(there.as_deref().unwrap_or_default()) {
+            stamp.annotations.push(Annotation { key: Key::Known(key), value });
         }
     }
 
@@ -152,47 +155,48 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// What Tekton's own carrier says before it becomes ours.
+    fn tekton_carried(&self) -> Option<Carried<'static>> {
+        let value = self.annotations.get_bounded(self.tekton_key()?, 2 * CARRIER_LIMIT).ok().flatten()?;
+        Carried::parse(CarrierFormat::Json, &value).map(Carried::into_owned)
+    }
+
     /// Hands Tekton our context, in its own form, so that its spans nest under ours.
-    fn tekton_carrier(&self, stamp: &mut Stamp<'a>, baggage: Option<Cow<'static, str>>) {
+    fn tekton_carrier(
+        &self,
+        stamp: &mut Stamp<'a>,
+        carried: Option<Carried<'static>>,
+        baggage: Option<Cow<'static, str>>,
+    ) {
         let Some(key) = self.tekton_key() else { return };
-        let there = self.annotations.get_bounded(key, 2 * CARRIER_LIMIT).ok().flatten();
-        let carried = there.as_deref().and_then(|value| Carried::parse(CarrierFormat::Json, value));
         let (context, tracestate) = (stamp.identity.context.of_level_1(), &*stamp.identity.tracestate);
         if carried.as_ref().is_some_and(|carried| carried.context == context && carried.tracestate == tracestate) {
             return;
         }
-        let baggage = baggage.or_else(|| carried.and_then(|carried| carried.into_owned().baggage));
-        let mut fields = serde_json::Map::new();
-        fields.insert("traceparent".to_owned(), context.to_string().into());
-        if !tracestate.is_empty() {
-            fields.insert("tracestate".to_owned(), tracestate.into());
-        }
-        let without = serde_json::Value::Object(fields.clone()).to_string();
+        let baggage = baggage.or_else(|| carried.and_then(|carried| carried.baggage));
         // Tekton drops a carrier of its limit or more, so a long baggage must not cost the context.
-        let with = baggage.map(|baggage| {
-            fields.insert("baggage".to_owned(), baggage.into());
-            serde_json::Value::Object(fields).to_string()
-        });
-        let value = with.filter(|with| with.len() < CARRIER_LIMIT).unwrap_or(without);
-        stamp.annotations.push((Cow::Borrowed(key), value));
+        let with = baggage.and_then(|baggage| context.to_json(tracestate, Some(&baggage)));
+        let value = with.filter(|with| with.len() < CARRIER_LIMIT).or_else(|| context.to_json(tracestate, None));
+        stamp.annotations.extend(value.map(|value| Annotation { key: Key::Known(key), value: value.into() }));
     }
 
     /// Every container's own context, so that what a tool in it emits nests under its span, and the environment.
     fn containers(&self, stamp: &mut Stamp<'a>) {
         let Some(spec) = PodSpec::parse(self.object.spec) else { return };
-        let groups = [("initContainers", &spec.init_containers), ("containers", &spec.containers)];
+        let groups = [("initContainers", spec.init_containers), ("containers", spec.containers)];
         for (list, containers) in groups {
-            for (index, container) in containers.iter().flatten().enumerate().filter(|(_, c)| is_dns_label(&c.name)) {
+            let containers = containers.into_iter().flatten().map(Braced::into_inner).enumerate();
+            for (index, container) in containers.filter(|(_, container)| is_dns_label(&container.name)) {
                 let init = list == "initContainers";
                 let what = SpanWhat::of_container(&container.name, init, container.restarts()).as_str();
                 let span_id = stamp.identity.below(self.config, what, &container.name);
-                let key = container_key(&container.name);
                 // A step's tools may be of Go as well as Tekton is.
-                let value = Traceparent { span_id, ..stamp.identity.context }.of_level_1().to_string();
-                if self.annotations.get(&key).as_deref() != Some(&*value) {
-                    stamp.annotations.push((Cow::Owned(key), value));
+                let value = Value::Context(Traceparent { span_id, ..stamp.identity.context }.of_level_1());
+                stamp.environment.extend(self.environment(list, index, &container, &stamp.identity));
+                let key = Key::Container(container.name.into_cow());
+                if !key.of(&self.annotations).is_some_and(|there| value.is(&there)) {
+                    stamp.annotations.push(Annotation { key, value });
                 }
-                stamp.environment.extend(self.environment(list, index, container, &stamp.identity));
             }
         }
     }
@@ -209,7 +213,7 @@ fn is_dns_label(name: &str) -> bool {
 
 struct Minted<'a> {
     identity: Identity<'a>,
-    nonce: String,
+    nonce: Cow<'a, str>,
     baggage: Option<Cow<'static, str>>,
 }
 

@@ -5,7 +5,7 @@ mod annotations;
 use std::cell::RefCell;
 
 use crate::Config;
-use crate::annotation::{CONTAINER_SUFFIX, INJECT};
+use crate::annotation::INJECT;
 use crate::context::{SpanId, Traceparent};
 use crate::note::Note;
 use crate::object::{Kind, Map, Metadata, Object, OwnerReference};
@@ -136,9 +136,4 @@ impl<'a> Subject<'a> {
             self.seal().own(context.trace_id, sealed) == context.span_id
         })
     }
-}
-
-/// The key of the annotation that holds a container's own context.
-pub(crate) fn container_key(container: &str) -> String {
-    format!("{container}{CONTAINER_SUFFIX}")
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::tracestate::acceptable;
 use super::{SpanId, TraceFlags, TraceId, Traceparent};
@@ -62,6 +62,23 @@ impl<'a> Carried<'a> {
     #[must_use]
     pub fn with_tracestate(self, tracestate: Cow<'a, str>) -> Self {
         if acceptable(&tracestate) { Self { tracestate, ..self } } else { Self { tracestate_dropped: true, ..self } }
+    }
+}
+
+impl Traceparent {
+    /// Tekton's carrier with this context; an empty `tracestate` is none.
+    pub(crate) fn to_json(self, tracestate: &str, baggage: Option<&str>) -> Option<String> {
+        #[derive(Serialize)]
+        struct Fields<'a> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            baggage: Option<&'a str>,
+            traceparent: &'a str,
+            #[serde(skip_serializing_if = "str::is_empty")]
+            tracestate: &'a str,
+        }
+        let text = self.text();
+        let traceparent = str::from_utf8(&text).ok()?;
+        serde_json::to_string(&Fields { baggage, traceparent, tracestate }).ok()
     }
 }
 

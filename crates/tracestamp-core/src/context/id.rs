@@ -38,7 +38,9 @@ macro_rules! identifier {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                let mut text = [0; 2 * $len];
+                write_hex(&self.0, &mut text);
+                f.write_str(str::from_utf8(&text).unwrap_or_default())
             }
         }
 
@@ -77,6 +79,17 @@ pub(crate) fn parse_hex(text: &[u8], bytes: &mut [u8]) -> Option<()> {
         *byte = hex_digit(high)? << 4 | hex_digit(low)?;
     }
     Some(())
+}
+
+/// Writes lower-case hexadecimal; `text` has two bytes for each of `bytes`.
+pub(crate) fn write_hex(bytes: &[u8], text: &mut [u8]) {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        if let [high, low] = pair {
+            (*high, *low) = (digit(byte >> 4), digit(byte & 0xf));
+        }
+    }
 }
 
 fn hex_digit(digit: u8) -> Option<u8> {

@@ -5,11 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::id::parse_hex;
+use super::id::{parse_hex, write_hex};
 use super::{SpanId, TraceId};
 
 /// The length of a version 00 value, and the least of any later version.
-const LENGTH: usize = 55;
+pub(crate) const LENGTH: usize = 55;
 
 /// The trace flags of level 2: bit 0 sampled, bit 1 random. Others are not kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
@@ -112,9 +112,25 @@ impl Traceparent {
     }
 }
 
+impl Traceparent {
+    /// The value of version 00, as it is shown.
+    pub(crate) fn text(self) -> [u8; LENGTH] {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        let mut put = |from: usize, to: usize, bytes: &[u8]| {
+            if let Some(text) = text.get_mut(from..to) {
+                write_hex(bytes, text);
+            }
+        };
+        put(3, 35, &self.trace_id.bytes());
+        put(36, 52, &self.span_id.bytes());
+        put(53, 55, &[self.flags.bits()]);
+        text
+    }
+}
+
 impl fmt::Display for Traceparent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{}-{}-{:02x}", self.trace_id, self.span_id, self.flags.bits())
+        f.write_str(str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 

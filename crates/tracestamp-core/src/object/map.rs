@@ -1,6 +1,7 @@
 //! Labels and annotations, read when a decision needs them.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -39,10 +40,19 @@ impl<'a> Map<'a> {
         }
     }
 
+    /// The value of the key that consists of the two.
+    pub fn get_joined(&self, start: &str, end: &str) -> Option<Cow<'a, str>> {
+        string(self.raw_by(|found| found.bytes().cmp(start.bytes().chain(end.bytes()))))
+    }
+
     fn raw(&self, key: &str) -> Option<&'a RawValue> {
-        let after = self.0.partition_point(|(found, _)| **found <= *key);
+        self.raw_by(|found| found.cmp(key))
+    }
+
+    fn raw_by(&self, compare: impl Fn(&str) -> Ordering) -> Option<&'a RawValue> {
+        let after = self.0.partition_point(|(found, _)| compare(found).is_le());
         let (found, raw) = self.0.get(after.checked_sub(1)?)?;
-        (**found == *key).then_some(*raw)
+        compare(found).is_eq().then_some(*raw)
     }
 
     /// Whether keys and values are `limit` bytes or more in all, as Kubernetes counts them.

@@ -13,7 +13,7 @@ use crate::subject::Subject;
 pub(super) fn may_end(old: &Object<'_>, new: &Object<'_>) -> bool {
     ends(old, new)
         || released(old, new)
-        || !matches!((&old.status, &new.status), (Some(a), Some(b)) if a.same_retries(b))
+        || new.status.as_ref().is_some_and(|new| !old.status.as_ref().unwrap_or(&Status::default()).same_retries(new))
 }
 
 /// The one transition of a run from open to ended (exactly one per run: recordings-findings, section 2).

@@ -1,69 +1,78 @@
 //! The environment of task containers (OpenTelemetry specification, "Environment Variables as Context Propagation
 //! Carriers").
 
+use std::borrow::Cow;
+
+use super::Key;
 use crate::annotation::{ENV_FROM, TRACESTATE};
 use crate::identity::Identity;
 use crate::object::Container;
-use crate::subject::{Subject, container_key};
+use crate::subject::Subject;
 
-/// Variables for one container, to be put in front of those it has, in this order.
+/// Variables for one container, to be put in front of those it has.
 #[derive(Debug)]
-pub struct EnvStamp {
+pub struct EnvStamp<'a> {
     /// `containers` or `initContainers`.
     pub list: &'static str,
     /// The container's place in that list.
     pub index: usize,
     /// The container has a list of variables already.
     pub has_env: bool,
-    /// What to add.
-    pub entries: Vec<EnvEntry>,
-}
-
-/// One environment variable.
-#[derive(Debug, PartialEq, Eq)]
-pub struct EnvEntry {
-    /// Its name.
-    pub name: &'static str,
-    /// Where its value comes from.
-    pub source: EnvSource,
+    container: Cow<'a, str>,
+    traceparent: bool,
+    tracestate: bool,
+    texts: Vec<(&'static str, String)>,
 }
 
 /// Where a variable's value comes from.
-#[derive(Debug, PartialEq, Eq)]
-pub enum EnvSource {
+#[derive(PartialEq, Eq, Debug)]
+pub enum EnvSource<'a> {
     /// An annotation of the Pod, by the downward API.
-    Annotation(String),
+    Annotation(Key<'a>),
     /// Text as it is.
-    Text(String),
+    Text(&'a str),
 }
 
-impl Subject<'_> {
-    /// The variables that a container lacks. Empty for one that defines `TRACEPARENT` itself, whatever the case of its
+impl EnvStamp<'_> {
+    /// Names and sources of the variables, in their order.
+    pub fn entries(&self) -> impl Iterator<Item = (&'static str, EnvSource<'_>)> {
+        let own = || EnvSource::Annotation(Key::Container(Cow::Borrowed(&*self.container)));
+        let traceparent = self.traceparent.then(|| ("TRACEPARENT", own()));
+        let tracestate = self.tracestate.then_some(("TRACESTATE", EnvSource::Annotation(Key::Known(TRACESTATE))));
+        let texts = self.texts.iter().map(|(name, text)| (*name, EnvSource::Text(text)));
+        traceparent.into_iter().chain(tracestate).chain(texts)
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// The variables that a container lacks. None for one that defines `TRACEPARENT` itself, whatever the case of its
     /// letters, and for one with `envFrom`, whose sources ours would hide.
     pub(super) fn environment(
         &self,
         list: &'static str,
         index: usize,
-        container: &Container<'_>,
+        container: &Container<'a>,
         identity: &Identity<'_>,
-    ) -> Option<EnvStamp> {
+    ) -> Option<EnvStamp<'a>> {
         let has_sources = container.env_from.as_ref().is_some_and(|sources| !sources.is_empty());
         if has_sources && self.annotations.get(ENV_FROM).as_deref() != Some("override") {
             return None;
         }
         let defined =
             |name: &str| container.env.iter().flatten().any(|variable| variable.name.eq_ignore_ascii_case(name));
-        let mut entries = Vec::new();
-        if !defined("TRACEPARENT") {
-            entries
-                .push(EnvEntry { name: "TRACEPARENT", source: EnvSource::Annotation(container_key(&container.name)) });
-            if !identity.tracestate.is_empty() && !defined("TRACESTATE") {
-                entries.push(EnvEntry { name: "TRACESTATE", source: EnvSource::Annotation(TRACESTATE.to_owned()) });
-            }
-        }
-        let opted = self.opted_in().into_iter().filter(|(name, _)| !defined(name));
-        entries.extend(opted.map(|(name, value)| EnvEntry { name, source: EnvSource::Text(value) }));
-        (!entries.is_empty()).then_some(EnvStamp { list, index, has_env: container.env.is_some(), entries })
+        let traceparent = !defined("TRACEPARENT");
+        let tracestate = traceparent && !identity.tracestate.is_empty() && !defined("TRACESTATE");
+        let texts: Vec<_> = self.opted_in().into_iter().filter(|(name, _)| !defined(name)).collect();
+        let (has_env, container) = (container.env.is_some(), container.name.clone().into_cow());
+        (traceparent || !texts.is_empty()).then_some(EnvStamp {
+            list,
+            index,
+            has_env,
+            container,
+            traceparent,
+            tracestate,
+            texts,
+        })
     }
 
     fn opted_in(&self) -> Vec<(&'static str, String)> {
