@@ -154,6 +154,12 @@ cluster-up: ## start a real cluster and keep it until Ctrl-C
 cluster-down: ## take away what a killed cluster left
 	$(CLUSTER) down
 
+.PHONY: bench
+# On a machine that runs no cluster all but Tekton's webhook and the API server is measured.
+bench: release ## measure beside what it is compared with, into target/bench; BENCH="--rounds 3" for less; needs wrk
+	$(CARGO) build --release --package tracestamp-bench
+	TRACESTAMP_BIN_DIR=$(abspath $(TARGET_DIR))/release $(CLUSTER) run $(TARGET_DIR)/release/tracestamp-bench $(BENCH)
+
 .PHONY: record
 record: ## record what the API server sends while SCENARIO=name of tests/scenarios runs, to OUT=file
 	$(CLUSTER) record --scenario $(SCENARIO) --out $(or $(OUT),$(SCENARIO).jsonl.zst)

@@ -1,7 +1,7 @@
 //! tracestamp itself on the cluster: the real webhook and the real exporter, registered for the namespaces of one test.
 
 mod metrics;
-mod registration;
+pub(crate) mod registration;
 mod service;
 
 use std::fs;

@@ -15,7 +15,7 @@ pub(super) const ALL: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWe
 pub(super) const OBSERVING: [&str; 1] = ["ValidatingWebhookConfiguration"];
 
 /// How the API server reaches a path of a webhook on this machine.
-pub(super) fn url(port: u16, ca: &[u8]) -> impl Fn(&str) -> Value {
+pub(crate) fn url(port: u16, ca: &[u8]) -> impl Fn(&str) -> Value {
     let ca = STANDARD.encode(ca);
     move |path| json!({"url": format!("https://127.0.0.1:{port}{path}"), "caBundle": ca})
 }
@@ -27,7 +27,7 @@ pub(super) fn service(namespace: &str, name: &str, ca: &[u8]) -> impl Fn(&str) -
 }
 
 /// The mutating and the validating configuration, called `name`, for the namespaces of `instance`.
-pub(super) fn configurations(
+pub(crate) fn configurations(
     kubectl: &Kubectl,
     name: &str,
     instance: &str,
