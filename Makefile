@@ -62,7 +62,7 @@ image-archive: release ## the image as an OCI archive, target/tracestamp-image.t
 
 ##@ Test
 .PHONY: test
-test: check-size check-layers check-fmt clippy unit doc check-settings e2e ## every test there is, and every check that needs no tool of its own
+test: check-size check-layers check-fmt clippy unit doc check-settings e2e bench-short ## every test there is, and every check that needs no tool of its own
 
 .PHONY: unit
 unit: ## the tests that need no cluster
@@ -156,9 +156,15 @@ cluster-down: ## take away what a killed cluster left
 
 .PHONY: bench
 # On a machine that runs no cluster all but Tekton's webhook and the API server is measured.
-bench: release ## measure beside what it is compared with, into target/bench; BENCH="--rounds 3" for less; needs wrk
+bench: release ## measure beside what it is compared with, into target/bench; BENCH="--rounds 3" for less
 	$(CARGO) build --release --package tracestamp-bench
 	TRACESTAMP_BIN_DIR=$(abspath $(TARGET_DIR))/release $(CLUSTER) run $(TARGET_DIR)/release/tracestamp-bench $(BENCH)
+
+.PHONY: bench-short
+# In the programs built for debugging: whether everything is measured, not how much it is.
+bench-short: build ## the same in a minute: fails when a part of it is broken, never by a figure
+	$(CARGO) build --package tracestamp-bench
+	$(CLUSTER) run $(TARGET_DIR)/debug/tracestamp-bench --short --out $(TARGET_DIR)/bench-short
 
 .PHONY: record
 record: ## record what the API server sends while SCENARIO=name of tests/scenarios runs, to OUT=file

@@ -18,6 +18,8 @@ const TOOLS: &[Tool] = &[
     Tool { package: "iproute2", path: "/usr/sbin/ip" },
     Tool { package: "busybox-static", path: "/bin/busybox" },
     Tool { package: "bash-static", path: "/bin/bash-static" },
+    // The load of the benchmark.
+    Tool { package: "wrk", path: "/usr/bin/wrk" },
 ];
 
 /// Why no cluster can run here whatever is installed; empty when one can.

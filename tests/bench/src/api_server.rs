@@ -7,6 +7,7 @@ use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Config};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -16,6 +17,7 @@ use tracestamp_tests::{Namespace, Shared, StandIn, Tracestamp};
 use crate::report::{Budget, Report};
 use crate::statistics::Spread;
 use crate::target::Target;
+use crate::tekton;
 
 const CLIENTS: [usize; 3] = [1, 10, 50];
 
@@ -65,7 +67,9 @@ const WRITES: [Write; 3] = [
         status: Some(|| {
             json!({"status": {
                 "startTime": "2026-11-21T00:00:00Z", "completionTime": "2026-11-21T00:00:09Z",
-                "conditions": [{"type": "Succeeded", "status": "True", "reason": "Done"}],
+                "conditions": [{
+                "type": "Succeeded", "status": "True", "reason": "Done", "lastTransitionTime": "2026-11-21T00:00:09Z",
+            }],
             }})
         }),
     },
@@ -74,6 +78,8 @@ const WRITES: [Write; 3] = [
 pub(crate) fn measure(report: &mut Report, shared: &Shared, rounds: usize, writes: usize) -> Result<()> {
     let runtime = Runtime::new()?;
     let _entered = runtime.enter();
+    // It would look at every run that is made, now or while the next one is measured.
+    let _frozen = Frozen::process(tekton::process("controller")?)?;
     let tracestamp = Tracestamp::start(shared)?;
     let floor = Target::floor_with("allow", TempDir::new()?, &[shared.certificate.clone(), shared.key.clone()])?;
     let stand_in = StandIn::register(shared, floor.port())?;
@@ -98,6 +104,23 @@ pub(crate) fn measure(report: &mut Report, shared: &Shared, rounds: usize, write
         report.value("API server", &case, "median latency with tracestamp, ms", own);
     }
     Ok(())
+}
+
+/// A process that is stopped for a while.
+struct Frozen(Pid);
+
+impl Frozen {
+    fn process(process: u32) -> Result<Self> {
+        let process = i32::try_from(process).ok().and_then(Pid::from_raw).context("no process id")?;
+        kill_process(process, Signal::STOP)?;
+        Ok(Self(process))
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let _ = kill_process(self.0, Signal::CONT);
+    }
 }
 
 async fn client(shared: &Shared) -> Result<Client> {

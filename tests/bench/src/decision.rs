@@ -9,7 +9,7 @@ use tracestamp_admission::{Entropy, Review};
 use tracestamp_core::span::encode;
 use tracestamp_core::{Config, Timestamp};
 
-use crate::bodies::{self, Bodies};
+use crate::bodies::{self, Bodies, Body};
 use crate::report::{Budget, Report};
 
 /// How long each of the two runs in a round.
@@ -28,7 +28,12 @@ pub(crate) fn measure(report: &mut Report, rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// From the body to the bytes of answer and records.
+/// Seconds for one body.
+pub(crate) fn seconds(body: &Body) -> f64 {
+    decide(&Bodies { name: "one", bodies: vec![body.clone()] })
+}
+
+/// From the bodies to the bytes of answers and records.
 fn decide(bodies: &Bodies) -> f64 {
     let config = Config::default();
     time(bodies, |body| {
@@ -42,7 +47,7 @@ fn decide(bodies: &Bodies) -> f64 {
 }
 
 /// Seconds for all bodies once.
-fn time(bodies: &Bodies, mut work: impl FnMut(&bodies::Body)) -> f64 {
+fn time(bodies: &Bodies, mut work: impl FnMut(&Body)) -> f64 {
     let (began, mut rounds) = (Instant::now(), 0_u32);
     while began.elapsed() < SLICE {
         bodies.bodies.iter().for_each(&mut work);

@@ -8,6 +8,7 @@ mod bodies;
 mod decision;
 mod export;
 mod footprint;
+mod growth;
 mod report;
 mod reviews;
 mod statistics;
@@ -25,10 +26,10 @@ use report::Report;
 #[derive(Parser, Debug)]
 struct Arguments {
     /// Rounds of each comparison.
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = 6)]
     rounds: usize,
     /// Seconds of load a round.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 1)]
     seconds: u32,
     /// Whether everything works, in little time: the figures are worth nothing.
     #[arg(long)]
@@ -43,6 +44,7 @@ fn main() -> Result<()> {
     let (rounds, seconds) = if short { (1, 1) } else { (rounds, seconds) };
     let mut report = Report::default();
     decision::measure(&mut report, if short { 1 } else { 15 })?;
+    growth::measure(&mut report, if short { 1 } else { 15 })?;
     reviews::measure(&mut report, rounds, seconds, if short { &[25] } else { &[1, 25, 200] })?;
     footprint::measure(&mut report, if short { 20_000 } else { 1_000_000 })?;
     export::measure(&mut report, if short { 20_000 } else { 1_000_000 })?;

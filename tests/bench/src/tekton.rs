@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, bail};
 use tempfile::TempDir;
 use tracestamp_tests::Shared;
 
@@ -16,7 +16,7 @@ const CONNECTIONS: usize = 25;
 pub(crate) fn measure(report: &mut Report, shared: &Shared, rounds: usize, seconds: u32) -> Result<()> {
     let column = "jsonpath={.ports[0].port}";
     let slice = ["get", "endpointslice", "-n", "tekton-pipelines", "tekton-pipelines-webhook", "-o", column];
-    let (url, process) = (format!("https://localhost:{}", shared.kubectl.run(&slice)?), process()?);
+    let (url, process) = (format!("https://localhost:{}", shared.kubectl.run(&slice)?), process("webhook")?);
     let webhook = Target::webhook("webhook", &["--spool-max-bytes=1Gi"])?;
     let (own, theirs) = (TempDir::new()?, TempDir::new()?);
     let sorts = bodies::all()?;
@@ -55,15 +55,15 @@ fn per_review(cpu: std::time::Duration, run: Run) -> f64 {
     cpu.as_secs_f64() / run.requests as f64
 }
 
-/// The process of the cluster's Tekton webhook.
-fn process() -> Result<u32> {
+/// The process of one of Tekton's programs.
+pub(crate) fn process(name: &str) -> Result<u32> {
     for entry in fs::read_dir("/proc")?.flatten() {
         let Some(process) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         let program = fs::read_link(entry.path().join("exe")).unwrap_or_default();
         let of_tekton = program.parent().and_then(|parent| parent.file_name()?.to_str()).unwrap_or_default();
-        if program.ends_with("webhook") && of_tekton.starts_with("tekton-") {
+        if program.ends_with(name) && of_tekton.starts_with("tekton-") {
             return Ok(process);
         }
     }
-    None.context("Tekton's webhook does not run")
+    bail!("Tekton's {name} does not run")
 }
