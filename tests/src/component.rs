@@ -119,10 +119,26 @@ impl Component {
         drop(self);
     }
 
+    /// Stops it where it is, until the value is dropped: it holds its connections and answers nothing.
+    pub fn freeze(&self) -> Frozen {
+        self.signal(Signal::STOP);
+        Frozen(Pid::from_child(&self.child))
+    }
+
     fn signal(&self, signal: Signal) {
         if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process_group(group, signal);
         }
+    }
+}
+
+/// A program that is stopped.
+#[derive(Debug)]
+pub struct Frozen(Pid);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let _ = kill_process_group(self.0, Signal::CONT);
     }
 }
 

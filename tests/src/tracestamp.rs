@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::component::Component;
+use crate::component::{Component, Frozen};
 use crate::otlp::OtlpTee;
 use crate::registration::Registration;
 use crate::reviews::Reviews;
@@ -192,6 +192,11 @@ impl Tracestamp {
     /// Takes the webhook, to end it in one way or another.
     pub fn take_webhook(&mut self) -> Result<Component> {
         self.webhook.take().context("no webhook runs")
+    }
+
+    /// Stops the webhook where it is, until the value is dropped.
+    pub fn freeze(&self) -> Result<Frozen> {
+        self.webhook.as_ref().map(Component::freeze).context("no webhook runs")
     }
 
     /// Takes the exporter likewise.

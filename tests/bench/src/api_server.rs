@@ -80,7 +80,9 @@ pub(crate) fn measure(report: &mut Report, shared: &Shared, rounds: usize, write
     let _entered = runtime.enter();
     // It would look at every run that is made, now or while the next one is measured.
     let _frozen = Frozen::process(tekton::process("controller")?)?;
-    let tracestamp = Tracestamp::start(shared)?;
+    let mut tracestamp = Tracestamp::start(shared)?;
+    // In a cluster it works on another machine than the API server; the spool is large enough for all of this.
+    tracestamp.take_exporter()?.kill();
     let floor = Target::floor_with("allow", TempDir::new()?, &[shared.certificate.clone(), shared.key.clone()])?;
     let stand_in = StandIn::register(shared, floor.port())?;
     let namespaces = [tracestamp.namespace("bench")?, stand_in.namespace("bench")?, shared.namespace("bench", &[])?];

@@ -7,12 +7,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::statistics::Spread;
 
 /// What a figure should be.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Budget {
     None,
@@ -21,9 +21,9 @@ pub(crate) enum Budget {
 }
 
 /// One figure.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Entry {
-    pub(crate) part: &'static str,
+    pub(crate) part: String,
     pub(crate) case: String,
     pub(crate) figure: String,
     /// Of two things measured one after the other; anything else is this machine's, at that time.
@@ -35,7 +35,7 @@ pub(crate) struct Entry {
 }
 
 /// All of it, in the order measured.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) entries: Vec<Entry>,
 }
@@ -81,8 +81,13 @@ impl Report {
         let rounds = values.len();
         let Some(spread) = Spread::of(values) else { return };
         println!("{part}: {case}: {figure}: {:.3} [{:.3} to {:.3}]", spread.median, spread.least, spread.greatest);
-        let (case, figure) = (case.to_owned(), figure.to_owned());
+        let [part, case, figure] = [part, case, figure].map(str::to_owned);
         self.entries.push(Entry { part, case, figure, ratio, spread, budget, rounds });
+    }
+
+    /// What an earlier run wrote.
+    pub(crate) fn read(file: &Path) -> Result<Self> {
+        Ok(serde_json::from_slice(&fs::read(file)?)?)
     }
 
     pub(crate) fn write(&self, directory: &Path) -> Result<()> {

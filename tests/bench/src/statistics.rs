@@ -1,9 +1,9 @@
 //! Of a few values measured one after the other on a machine that others use too, the median and how far they lie apart.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The middle of some values, and the least and greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
     pub(crate) least: f64,

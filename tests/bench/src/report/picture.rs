@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Entry, Report, shown};
 
-const LABEL: f64 = 250.0;
+const LABEL: f64 = 290.0;
 const WIDTH: f64 = 760.0;
 const ROW: f64 = 26.0;
 const TOP: f64 = 48.0;
