@@ -7,6 +7,7 @@
 //! **Invariant: the answer always allows.** Only a body that is no AdmissionReview v1 is an error; an object that cannot
 //! be read, is too large or is none of ours is allowed without a patch, and the outcome says which it was.
 
+mod answer;
 mod decision;
 mod patch;
 mod review;

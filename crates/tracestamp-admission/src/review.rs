@@ -7,7 +7,7 @@ use thiserror::Error;
 use tracestamp_core::object::{Braced, Object, Text};
 use tracestamp_core::observe::Deletion;
 
-use crate::decision::answer;
+use crate::answer::answer;
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";

@@ -4,8 +4,10 @@
 //! stands on the object at that moment. The same transition seen twice, by whichever replica, gives the same ids.
 
 mod container;
+mod cut;
 mod outcome;
 mod pod;
+mod pod_view;
 mod run;
 mod scribe;
 

@@ -71,7 +71,7 @@ impl Check {
 
 /// Binds the admin port; port 0 takes a free one.
 pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = crate::server::bind(address).await?;
+    let listener = crate::bind::bind(address).await?;
     tracing::info!(address = %listener.local_addr()?, "Serving the admin port.");
     Ok(listener)
 }

@@ -10,6 +10,7 @@
 //! process must have one crypto provider.
 
 pub mod admin;
+mod bind;
 pub mod drain;
 pub mod log;
 pub mod metrics;

@@ -5,7 +5,7 @@ mod metrics;
 mod slots;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::Check;
+use crate::bind::bind;
 use crate::drain::DrainArgs;
 use crate::metrics::Registry;
 use crate::tls::Tls;
@@ -117,21 +118,6 @@ async fn close_when_draining(State(shutdown): State<CancellationToken>, mut resp
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
-}
-
-/// Binds `address`; on a kernel without IPv6 `[::]` falls back to `0.0.0.0`, so that one default serves every cluster.
-pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
-    match &bound {
-        Err(error)
-            if address.is_ipv6()
-                && address.ip().is_unspecified()
-                && !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) =>
-        {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
-        }
-        _ => bound,
-    }
 }
 
 /// A stream without Nagle's delay; a failure only costs latency.

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::outcome::{Outcome, container_error};
-use super::pod::{PodView, killed};
+use super::pod_view::{End, PodView, killed};
 use super::scribe::{Draft, Extent, Scribe};
 use crate::Timestamp;
 use crate::context::SpanId;
@@ -12,14 +12,6 @@ use crate::note::Note;
 use crate::object::{ContainerStatus, Status, Terminated};
 use crate::span::{Attribute, SpanWhat, Value};
 use crate::termination::Termination;
-
-/// An instant at which something ended.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct End {
-    pub(super) at: Timestamp,
-    /// It is the second in which the review was received.
-    pub(super) received: bool,
-}
 
 /// Containers whose first termination is new.
 pub(super) fn ended<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, was: Option<&Status<'_>>, is: &'a Status<'a>) {

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::scribe::cut;
+use super::cut::cut;
 use crate::object::{Condition, StepState};
 use crate::span::Status;
 

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::container::{self, End};
+use super::container;
 use super::outcome::Outcome;
+use super::pod_view::{End, PodView, killed};
 use super::scribe::{Draft, Extent, Scribe};
 use super::{Change, Deletion};
 use crate::Timestamp;
@@ -14,15 +15,6 @@ use crate::span::{Attribute, SpanWhat};
 const SCHEDULED: &str = "PodScheduled";
 /// `core/v1` PodReadyToStartContainers: the sandbox is up.
 const SANDBOX: &str = "PodReadyToStartContainers";
-
-/// What container spans of one Pod have in common.
-pub(super) struct PodView<'a> {
-    pub(super) spec: PodSpec<'a>,
-    pub(super) attempt: i64,
-    pub(super) created: Timestamp,
-    /// When the Pod's deletion was asked for.
-    pub(super) killed: Option<Timestamp>,
-}
 
 pub(super) fn may_end(old: &Object<'_>, new: &Object<'_>) -> bool {
     let (Some(status), none) = (&new.status, Status::default()) else { return false };
@@ -85,11 +77,6 @@ fn all_terminated(spec: &PodSpec<'_>, status: &Status<'_>) -> bool {
     let regular = spec.containers.iter().flatten();
     let native = spec.init_containers.iter().flatten().filter(|container| container.restarts());
     regular.chain(native).all(|container| status.container(&container.name).is_some_and(|is| is.terminated().is_some()))
-}
-
-/// The end where the containers tell none: when the deletion was asked for, else now.
-pub(super) fn killed(scribe: &Scribe<'_, '_>, pod: &PodView<'_>) -> End {
-    pod.killed.map_or(End { at: scribe.received, received: true }, |at| End { at, received: false })
 }
 
 fn ended_pod<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: &'a Status<'a>) {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::cut::cut;
 use super::outcome::Outcome;
 use crate::Timestamp;
 use crate::context::{SpanId, Traceparent};
@@ -218,17 +219,6 @@ impl<'s, 'a> Scribe<'s, 'a> {
                 let value = values.get_bounded(key, VALUE_LIMIT).ok()??;
                 Some(Attribute { key: format!("{object}.{kind}.{key}").into(), value: Value::from(value) })
             }));
-        }
-    }
-}
-
-/// Cuts a text to at most `limit` bytes, between characters.
-pub(super) fn cut(text: &mut Cow<'_, str>, limit: usize) {
-    if text.len() > limit {
-        let end = (0..=limit).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-        match text {
-            Cow::Borrowed(borrowed) => *borrowed = borrowed.get(..end).unwrap_or_default(),
-            Cow::Owned(owned) => owned.truncate(end),
         }
     }
 }
