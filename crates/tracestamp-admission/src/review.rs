@@ -30,9 +30,9 @@ pub struct Review<'a> {
 impl<'a> Review<'a> {
     /// Reads a review in one pass; when that fails, what is needed to answer it.
     pub fn parse(body: &'a [u8]) -> Result<Self, NotAReview> {
-        let envelope = serde_json::from_slice::<Envelope<'a, Request<'a>>>(body);
+        let envelope = serde_json::from_slice::<Braced<Envelope<'a, Request<'a>>>>(body);
         let (request, readable) = match envelope {
-            Ok(envelope) => (envelope.request()?, true),
+            Ok(envelope) => (envelope.into_inner().request()?, true),
             Err(_) => (parse::<Addressed<'a>>(body)?.into(), false),
         };
         Ok(Self { request, length: body.len(), readable })
@@ -50,7 +50,8 @@ pub fn allow(body: &[u8]) -> Result<Vec<u8>, NotAReview> {
 }
 
 fn parse<'a, R: Deserialize<'a> + HasUid>(body: &'a [u8]) -> Result<R, NotAReview> {
-    serde_json::from_slice::<Envelope<'a, R>>(body).map_err(|error| NotAReview(error.to_string()))?.request()
+    let envelope = serde_json::from_slice::<Braced<Envelope<'a, R>>>(body);
+    envelope.map_err(|error| NotAReview(error.to_string()))?.into_inner().request()
 }
 
 #[derive(Deserialize)]
@@ -60,7 +61,7 @@ struct Envelope<'a, R> {
     api_version: Text<'a>,
     #[serde(borrow, default)]
     kind: Text<'a>,
-    request: Option<R>,
+    request: Option<Braced<R>>,
 }
 
 trait HasUid {
@@ -73,7 +74,7 @@ impl<R: HasUid> Envelope<'_, R> {
         if &*self.kind != KIND || &*self.api_version != API_VERSION {
             return wrong("apiVersion and kind are others");
         }
-        match self.request {
+        match self.request.map(Braced::into_inner) {
             None => wrong("request is missing"),
             Some(request) if request.uid().is_empty() => wrong("request.uid is missing"),
             Some(request) => Ok(request),

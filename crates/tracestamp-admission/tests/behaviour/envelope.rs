@@ -52,6 +52,9 @@ fn only_what_is_no_review_is_refused_and_the_error_says_why() {
         (r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1beta1","request":{"uid":"u"}}"#, "apiVersion"),
         (r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}"#, "request is missing"),
         (r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{}}"#, "uid is missing"),
+        // What a derived reader would take for an object with its fields in their order.
+        (r#"["admission.k8s.io/v1","AdmissionReview",{"uid":"u"}]"#, "expected an object"),
+        (r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":["u"]}"#, "expected an object"),
     ] {
         let error = Review::parse(body.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(why), "{body}: {error}");
