@@ -103,7 +103,7 @@ struct Tracer<A> {
 impl<A: FnMut(&Call) -> Act> Tracer<A> {
     fn run(mut self) -> Option<i32> {
         let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_EXITKILL;
-        ptrace::seize(self.pid, options).unwrap();
+        ptrace::seize(self.pid, options).expect("children may be traced (see kernel.yama.ptrace_scope, below 3)");
         ptrace::interrupt(self.pid).unwrap();
         loop {
             // Of this thread's children alone: others have processes of their own.
