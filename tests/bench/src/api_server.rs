@@ -33,7 +33,7 @@ struct Write {
     status: Option<fn() -> Value>,
 }
 
-const WRITES: [Write; 3] = [
+const WRITES: [Write; 4] = [
     Write {
         name: "PipelineRun create",
         group: "tekton.dev",
@@ -41,6 +41,15 @@ const WRITES: [Write; 3] = [
         kind: "PipelineRun",
         // Pending: nothing is started for it.
         object: || json!({"spec": {"status": "PipelineRunPending", "pipelineRef": {"name": "none"}}}),
+        status: None,
+    },
+    Write {
+        name: "TaskRun create",
+        group: "tekton.dev",
+        version: "v1",
+        kind: "TaskRun",
+        // Gone before Tekton goes on.
+        object: || json!({"spec": {"taskRef": {"name": "none"}}}),
         status: None,
     },
     Write {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Parser;
 
 use crate::report::Report;
-use crate::{api_server, decision, export, footprint, growth, hang, reviews, tekton};
+use crate::{api_server, decision, export, footprint, growth, hang, reviews, scale, tekton};
 
 /// Measures and writes bench.json, bench.md and pictures.
 #[derive(Parser, Debug)]
@@ -54,6 +54,9 @@ pub(crate) fn run() -> Result<()> {
     }
     if wanted("export") {
         export::measure(&mut report, if short { 20_000 } else { 1_000_000 })?;
+    }
+    if wanted("scale") {
+        scale::measure(&mut report, if short { 20 } else { 5000 })?;
     }
     let Some(shared) = tracestamp_tests::shared() else {
         println!("NOT MEASURED for want of a cluster: tekton, api-server, hang (`make bench` starts one)");

@@ -13,6 +13,7 @@ mod growth;
 mod hang;
 mod report;
 mod reviews;
+mod scale;
 mod statistics;
 mod target;
 mod tekton;
