@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -35,20 +36,57 @@ pub(crate) fn belongs(call: &Call, spool: &Path) -> bool {
     call.target.starts_with(spool) || call.target.to_string_lossy().starts_with("socket:")
 }
 
-/// Kills before the call number `at`, counted from 0, and notes before which.
-fn kill_at(at: u32, spool: &Path, kills: &Arc<Mutex<Kills>>) -> impl FnMut(&Call) -> Act + Send + 'static {
-    let (mut number, spool, kills) = (0, spool.to_owned(), Arc::clone(kills));
-    move |call| {
-        if !belongs(call, &spool) {
-            return Act::Go;
+/// A call before which a process is killed. Counted within its kind: how the calls of several threads follow each other
+/// differs from run to run.
+struct Point {
+    step: String,
+    /// From 0.
+    number: u32,
+    /// All kinds of calls that were made.
+    seen: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Point {
+    fn kill(&self, spool: &Path) -> impl FnMut(&Call) -> Act + Send + 'static {
+        let (at, seen, spool) = (self.step.clone(), Arc::clone(&self.seen), spool.to_owned());
+        let mut left = self.number;
+        move |call| {
+            if !belongs(call, &spool) {
+                return Act::Go;
+            }
+            let step = step(call);
+            let here = step == at;
+            seen.lock().unwrap().insert(step);
+            if here && left == 0 {
+                return Act::Kill;
+            }
+            left -= u32::from(here);
+            Act::Go
         }
-        number += 1;
-        if number <= at {
-            return Act::Go;
-        }
-        *kills.lock().unwrap().entry(step(call)).or_default() += 1;
-        Act::Kill
     }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.step, self.number)
+    }
+}
+
+/// Has a process killed before each call of each kind: `survives` runs one and says whether the call never came. These
+/// kinds have to be all there are.
+async fn at_every_call(steps: &[&str], mut survives: impl AsyncFnMut(&Point) -> bool) -> Kills {
+    let (mut kills, seen) = (Kills::new(), Arc::default());
+    for step in steps {
+        for number in 0.. {
+            if survives(&Point { step: (*step).to_owned(), number, seen: Arc::clone(&seen) }).await {
+                assert!(number > 0, "no process was killed before {step}");
+                break;
+            }
+            kills.insert((*step).to_owned(), number + 1);
+        }
+    }
+    assert!(seen.lock().unwrap().iter().eq(kills.keys()), "{seen:?}");
+    kills
 }
 
 /// The ids of what waits in the spool, in which nothing may be damaged.
@@ -75,16 +113,26 @@ async fn deliver(room: &mut Room) {
 async fn an_exporter_killed_before_any_call_loses_nothing_and_repeats_only_what_was_not_committed() {
     let payloads = records(700);
     let ids: BTreeSet<_> = payloads.iter().map(|payload| id_of(payload)).collect();
-    let kills = Arc::new(Mutex::new(Kills::new()));
-    for at in 0.. {
+    let steps = [
+        "lock segment",
+        "read segment",
+        "write socket",
+        "read socket",
+        "create cursor",
+        "write cursor",
+        "sync cursor",
+        "rename cursor",
+        "sync directory",
+        "unlink segment",
+    ];
+    let kills = at_every_call(&steps, async |at| {
         let backend = Backend::start(None).await;
         let mut room = Room::new(&backend.endpoint);
         // Three segments and two batches.
         let mut writer = Writer::open(room.spool(), Limits { max_bytes: 1 << 30, segment_bytes: 200 << 10 }).unwrap();
         payloads.chunks(2).for_each(|payloads| writer.append(payloads).unwrap());
         drop(writer);
-        let act = kill_at(at, &room.spool(), &kills);
-        let traced = Traced::start(&room.exporter(), &room.log_of("tracestamp-exporter"), act);
+        let traced = Traced::start(&room.exporter(), &room.log_of("tracestamp-exporter"), at.kill(&room.spool()));
         while !traced.is_over() {
             if fs::read_dir(room.spool()).unwrap().all(|entry| entry.unwrap().file_name() == "cursor") {
                 traced.terminate();
@@ -100,38 +148,22 @@ async fn an_exporter_killed_before_any_call_loses_nothing_and_repeats_only_what_
         let twice: BTreeSet<_> = times.iter().filter(|&(_, &times)| times > 1).map(|(id, _)| id.clone()).collect();
         assert!(twice.is_subset(&uncommitted), "{at}: sent again though committed; {}", room.keep());
         assert_eq!(backend.told().different, Vec::<String>::new(), "{at}: one id, two contents");
-        if survived {
-            assert!(twice.is_empty() && uncommitted.is_empty(), "{at}: nobody was killed");
-            break;
-        }
-    }
-    let kills = kills.lock().unwrap();
+        assert!(!survived || (twice.is_empty() && uncommitted.is_empty()), "{at}: nobody was killed");
+        survived
+    })
+    .await;
     println!("exporters killed: {kills:?}");
-    for step in [
-        "read segment",
-        "write socket",
-        "read socket",
-        "create cursor",
-        "write cursor",
-        "sync cursor",
-        "rename cursor",
-        "sync directory",
-        "unlink segment",
-    ] {
-        assert!(kills.contains_key(step), "no exporter was killed before {step}: {kills:?}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_killed_before_any_call_leaves_what_it_answered_for_and_nothing_damaged() {
-    let kills = Arc::new(Mutex::new(Kills::new()));
-    for at in 0.. {
+    let steps = ["create segment", "lock segment", "write segment", "rename segment", "read socket", "write socket"];
+    let kills = at_every_call(&steps, async |at| {
         let mut room = Room::new("http://127.0.0.1:9");
         let mut command = room.webhook();
         // Two reviews a segment.
         command.args(["--spool-segment-bytes", "2Ki"]);
-        let act = kill_at(at, &room.spool(), &kills);
-        let traced = Traced::start(&command, &room.log_of("tracestamp-webhook"), act);
+        let traced = Traced::start(&command, &room.log_of("tracestamp-webhook"), at.kill(&room.spool()));
         while !traced.is_over() && !room.listens().await {
             sleep(Duration::from_millis(1)).await;
         }
@@ -148,13 +180,10 @@ async fn a_webhook_killed_before_any_call_leaves_what_it_answered_for_and_nothin
         let now = waiting(&room.spool());
         assert!(left.iter().chain(&more).all(|id| now.contains(id)), "{at}; {}", room.keep());
         if survived {
-            assert_eq!((answered.len(), left.len()), (now.len() - more.len(), answered.len()));
-            break;
+            assert_eq!((answered.len(), left.len()), (now.len() - more.len(), answered.len()), "{at}");
         }
-    }
-    let kills = kills.lock().unwrap();
+        survived
+    })
+    .await;
     println!("webhooks killed: {kills:?}");
-    for step in ["create segment", "lock segment", "write segment", "rename segment", "read socket", "write socket"] {
-        assert!(kills.contains_key(step), "no webhook was killed before {step}: {kills:?}");
-    }
 }

@@ -17,6 +17,8 @@ use crate::tracer::{Act, Call, Traced};
 /// A broken disk, a full one, one that was mounted read-only.
 const ERRORS: [Errno; 3] = [Errno::EIO, Errno::ENOSPC, Errno::EROFS];
 const REVIEWS: u64 = 5;
+/// An append timeout within which every call comes back: no write then has the records of two reviews.
+const PATIENT: &str = "900ms";
 
 /// Whether the call changes something on the disk.
 fn changes(call: &Call, spool: &Path) -> bool {
@@ -44,9 +46,13 @@ fn faults(
 }
 
 /// Starts the webhook so and gives the spans of the reviews it answered, of which there must be all.
-async fn answers(room: &Room, act: impl FnMut(&Call) -> Act + Send + 'static) -> (Traced, Vec<Vec<String>>) {
+async fn answers(
+    room: &Room,
+    append_timeout: &str,
+    act: impl FnMut(&Call) -> Act + Send + 'static,
+) -> (Traced, Vec<Vec<String>>) {
     let mut command = room.webhook();
-    command.args(["--spool-segment-bytes", "2Ki", "--append-timeout", "50ms"]);
+    command.args(["--spool-segment-bytes", "2Ki", "--append-timeout", append_timeout]);
     let traced = Traced::start(&command, &room.log_of("tracestamp-webhook"), act);
     while !room.listens().await {
         assert!(!traced.is_over(), "the webhook does not start");
@@ -63,7 +69,8 @@ async fn a_call_that_fails_costs_the_webhook_at_most_the_spans_of_one_review_and
     for at in 0.. {
         let before: u32 = failed.lock().unwrap().values().sum();
         let room = Room::new("http://127.0.0.1:9");
-        let (traced, answered) = answers(&room, faults(&room.spool(), &failed, move |number| number == at)).await;
+        let (traced, answered) =
+            answers(&room, PATIENT, faults(&room.spool(), &failed, move |number| number == at)).await;
         traced.terminate();
         assert_eq!(traced.end(), Some(0), "{at}");
         let left = waiting(&room.spool());
@@ -85,7 +92,7 @@ async fn a_call_that_fails_costs_the_webhook_at_most_the_spans_of_one_review_and
 async fn a_disk_on_which_everything_fails_costs_no_answer() {
     let room = Room::new("http://127.0.0.1:9");
     let failed = Arc::new(Mutex::new(Kills::new()));
-    let (traced, _) = answers(&room, faults(&room.spool(), &failed, |_| true)).await;
+    let (traced, _) = answers(&room, PATIENT, faults(&room.spool(), &failed, |_| true)).await;
     traced.terminate();
     assert_eq!(traced.end(), Some(0));
     assert_eq!(waiting(&room.spool()), Vec::<String>::new());
@@ -102,7 +109,7 @@ async fn a_slow_disk_holds_up_no_answer_and_loses_nothing() {
     let slow = move |call: &Call| {
         if changes(call, &spool) { Act::Delay(Duration::from_secs(1)) } else { Act::Go }
     };
-    let (traced, answered) = answers(&room, slow).await;
+    let (traced, answered) = answers(&room, "50ms", slow).await;
     // The first record takes four calls: create, write the header, rename, write.
     assert_eq!(waiting(&room.spool()), Vec::<String>::new(), "the answers were there first");
     let spans = answered.concat().len();
