@@ -2,7 +2,8 @@
 
 use tracestamp_core::context::TraceId;
 use tracestamp_core::object::{Kind, Object};
-use tracestamp_core::observe::{Change, may_end};
+use tracestamp_core::observe::{Change, PodPlace, may_end};
+use tracestamp_core::pod_event::{self, PodEvent, Reading};
 use tracestamp_core::span::SpanRecord;
 use tracestamp_core::stamp::{Annotation, Entropy};
 use tracestamp_core::{Config, Note, Subject, Timestamp};
@@ -33,6 +34,12 @@ pub enum Outcome {
     Stamped,
     /// Spans are to be recorded.
     Recorded,
+    /// An Event tells of a Pod, whose place in its trace has to be known.
+    PodEvent,
+    /// An Event tells what its first occurrence told.
+    Repeated,
+    /// An Event tells that an image did not have to be pulled.
+    ImagePresent,
     /// Nothing is missing and nothing ended.
     Unchanged,
     /// The kind, the operation or the subresource is none that is traced.
@@ -53,6 +60,9 @@ impl Outcome {
         match self {
             Self::Stamped => "stamped",
             Self::Recorded => "recorded",
+            Self::PodEvent => "pod_event",
+            Self::Repeated => "repeated",
+            Self::ImagePresent => "image_present",
             Self::Unchanged => "unchanged",
             Self::NotTraced => "not_traced",
             Self::Excluded => "excluded",
@@ -68,7 +78,7 @@ impl Outcome {
 pub struct Decision<'a> {
     /// `request.uid`, to be echoed.
     pub uid: &'a str,
-    /// The object's kind as a metric label: `PipelineRun`, `TaskRun`, `CustomRun`, `Pod` or `other`.
+    /// The object's kind as a metric label: `PipelineRun`, `TaskRun`, `CustomRun`, `Pod`, `Event` or `other`.
     pub kind: &'static str,
     /// `CREATE`, `UPDATE`, `DELETE` or `other`.
     pub operation: &'static str,
@@ -86,6 +96,8 @@ pub struct Decision<'a> {
     pub patch: Option<Vec<u8>>,
     /// Spans to record.
     pub spans: Vec<SpanRecord<'a>>,
+    /// What gives a span once the place of its Pod is known.
+    pub pod_event: Option<Box<PodEvent>>,
 }
 
 impl Review<'_> {
@@ -115,8 +127,15 @@ impl Review<'_> {
             notes: Vec::new(),
             patch: None,
             spans: Vec::new(),
+            pod_event: None,
         };
-        let Some(kind) = kind else { return decision };
+        let Some(kind) = kind else {
+            if request.kind.is_event() {
+                decision.kind = "Event";
+                self.observe_event(&mut decision, endpoint, config);
+            }
+            return decision;
+        };
         let Some(object) = request.subject().filter(|_| self.readable) else {
             decision.outcome = Outcome::Unreadable;
             return decision;
@@ -158,6 +177,46 @@ impl Review<'_> {
             decision.patch = patch;
             if decision.patch.is_some() { Outcome::Stamped } else { Outcome::Unchanged }
         });
+    }
+
+    /// Events carry no context and end nothing: what they tell is handed on.
+    fn observe_event(&self, decision: &mut Decision<'_>, endpoint: Endpoint, config: &Config) {
+        let request = &self.request;
+        let observed = endpoint == Endpoint::Observe && matches!(decision.operation, "CREATE" | "UPDATE");
+        decision.outcome = match request.subject() {
+            _ if !config.pod_events || !observed => Outcome::NotTraced,
+            None => Outcome::Unreadable,
+            Some(event) if !pod_event::is_read(event) => Outcome::NotTraced,
+            _ if request.dry_run == Some(true) => Outcome::DryRun,
+            _ if config.excluded_namespaces.contains(decision.namespace) => Outcome::Excluded,
+            // Repeats are written into the first of them, under its name.
+            Some(_) if decision.operation == "UPDATE" => Outcome::Repeated,
+            Some(event) => match pod_event::read(event, decision.namespace) {
+                Reading::Tells(event) => {
+                    decision.pod_event = Some(event);
+                    Outcome::PodEvent
+                }
+                Reading::ImagePresent => Outcome::ImagePresent,
+                Reading::SameFailure => Outcome::Unchanged,
+                Reading::Other => Outcome::NotTraced,
+                Reading::Unreadable => Outcome::Unreadable,
+            },
+        };
+    }
+
+    /// The uid of the Pod that an observed review is about.
+    pub fn pod_uid(&self) -> Option<&str> {
+        let request = &self.request;
+        let pod = Kind::of(&request.kind.group, &request.kind.kind) == Some(Kind::Pod);
+        let uid = request.subject()?.metadata.as_ref()?.uid.as_deref()?;
+        (pod && request.dry_run != Some(true) && !uid.is_empty()).then_some(uid)
+    }
+
+    /// What Events about the Pod of an observed review have to be told; `None` when it is not to be traced.
+    pub fn pod_place(&self, config: &Config) -> Option<PodPlace> {
+        self.pod_uid()?;
+        let subject = Subject::new(Kind::Pod, self.request.namespace(), self.request.subject()?, config)?;
+        (!subject.excluded() && subject.is_traced()).then(|| subject.pod_place()).flatten()
     }
 
     fn observe<'r>(

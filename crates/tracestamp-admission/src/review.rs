@@ -113,6 +113,13 @@ pub(crate) struct GroupKind<'a> {
     pub(crate) kind: Text<'a>,
 }
 
+impl GroupKind<'_> {
+    /// Events of both of their API groups.
+    pub(crate) fn is_event(&self) -> bool {
+        &*self.kind == "Event" && matches!(&*self.group, "" | "events.k8s.io")
+    }
+}
+
 /// `meta/v1` DeleteOptions, as far as they are read.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

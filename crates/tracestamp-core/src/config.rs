@@ -29,6 +29,8 @@ pub struct Config {
     pub annotation_attributes: Vec<String>,
     /// Where a trace can be looked at: written on roots and told by the spans of runs.
     pub trace_url: Option<TraceUrl>,
+    /// Whether Events about Pods are read.
+    pub pod_events: bool,
     /// What goes into the environment of task containers beyond `TRACEPARENT` and `TRACESTATE`.
     pub environment: Environment,
 }
@@ -46,6 +48,7 @@ impl Default for Config {
             label_attributes: Vec::new(),
             annotation_attributes: Vec::new(),
             trace_url: None,
+            pod_events: false,
             environment: Environment::default(),
         }
     }

@@ -4,6 +4,7 @@
 //! ```text
 //! object view ──▶ identity (own, inherited, derived) ──▶ stamp: annotations and environment to add   (CREATE)
 //!                                                    └─▶ observe: span records                       (UPDATE, DELETE)
+//! Event ──▶ pod_event ──▶ with what is known of its Pod (observe::PodPlace): a span record
 //! ```
 //!
 //! **Invariant: nothing here does I/O, reads a clock, draws a random number or keeps anything between calls.** The
@@ -17,11 +18,13 @@ mod identity;
 mod note;
 pub mod object;
 pub mod observe;
+pub mod pod_event;
 mod seal;
 pub mod span;
 pub mod stamp;
 mod subject;
 pub mod termination;
+mod text;
 mod time;
 mod trace_url;
 

@@ -9,7 +9,7 @@ mod container;
 mod map;
 mod spec;
 mod status;
-mod text;
+pub(crate) mod text;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -56,8 +56,10 @@ impl Kind {
     }
 }
 
-/// An object of any of the traced kinds.
+/// An object of any of the traced kinds, or an Event.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the undocumented fields are those of Events, unread")]
 pub struct Object<'a> {
     /// Its metadata.
     #[serde(borrow)]
@@ -68,6 +70,24 @@ pub struct Object<'a> {
     /// Its status.
     #[serde(borrow)]
     pub status: Option<Status<'a>>,
+    /// What an Event of core/v1 is about.
+    #[serde(borrow)]
+    pub involved_object: Option<&'a RawValue>,
+    /// What an Event of events.k8s.io/v1 is about.
+    #[serde(borrow)]
+    pub regarding: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub reason: Option<&'a RawValue>,
+    /// The text of an Event of core/v1.
+    #[serde(borrow)]
+    pub message: Option<&'a RawValue>,
+    /// The text of an Event of events.k8s.io/v1.
+    #[serde(borrow)]
+    pub note: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub first_timestamp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub event_time: Option<&'a RawValue>,
 }
 
 /// The fields of `metav1.ObjectMeta` that are read.

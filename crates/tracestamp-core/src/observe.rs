@@ -4,12 +4,14 @@
 //! stands on the object at that moment. The same transition seen twice, by whichever replica, gives the same ids.
 
 mod container;
-mod cut;
 mod outcome;
 mod pod;
+mod pod_place;
 mod pod_view;
 mod run;
 mod scribe;
+
+pub use pod_place::PodPlace;
 
 use crate::Timestamp;
 use crate::object::{Kind, Object};

@@ -27,6 +27,8 @@ pub enum SpanWhat {
     InitContainer,
     Sidecar,
     Step,
+    Pull,
+    PodEvent,
 }
 
 impl SpanWhat {
@@ -55,6 +57,8 @@ impl SpanWhat {
             Self::InitContainer => "init_container",
             Self::Sidecar => "sidecar",
             Self::Step => "step",
+            Self::Pull => "pull",
+            Self::PodEvent => "pod_event",
         }
     }
 }

@@ -18,6 +18,7 @@ use tracestamp_core::{Config, Timestamp};
 use crate::body::Bodies;
 use crate::deadline::Deadline;
 use crate::metrics::{Metrics, ReviewLabels, endpoint_label};
+use crate::pod_events::PodEvents;
 use crate::recorder::{Recorder, Spans};
 use crate::switch::Switch;
 
@@ -30,15 +31,24 @@ pub(crate) struct App {
     recorder: Recorder,
     metrics: Metrics,
     bodies: Bodies,
+    /// `None` when Events are not read.
+    pod_events: Option<PodEvents>,
     /// A field only because no input is known that makes the real one panic.
     decide: Decide,
 }
 
 impl App {
-    pub(crate) fn new(config: Config, switch: Switch, recorder: Recorder, metrics: Metrics, bodies: Bodies) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        switch: Switch,
+        recorder: Recorder,
+        metrics: Metrics,
+        bodies: Bodies,
+        pod_events: Option<PodEvents>,
+    ) -> Self {
         let decide: Decide =
             |review, endpoint, config, received, entropy| review.decide(endpoint, config, received, entropy);
-        Self { config, switch, recorder, metrics, bodies, decide }
+        Self { config, switch, recorder, metrics, bodies, pod_events, decide }
     }
 
     /// The routes of the two registrations.
@@ -88,7 +98,8 @@ impl App {
         };
         let review = review?;
         let decided = self.guarded(|| {
-            let decision = (self.decide)(&review, endpoint, &self.config, received, entropy);
+            let mut decision = (self.decide)(&review, endpoint, &self.config, received, entropy);
+            self.place_events(endpoint, &review, &mut decision, received);
             let (answer, spans) = (decision.answer(), Spans::encode(&decision.spans, &self.metrics));
             (decision, answer, spans)
         });
@@ -101,6 +112,15 @@ impl App {
         let recorded = !spans.is_empty() && self.recorder.record(spans, deadline).await;
         log(endpoint, &decision, number, recorded);
         Ok(answer)
+    }
+
+    /// Adds the spans that Events give by what this review tells.
+    fn place_events(&self, endpoint: Endpoint, review: &Review<'_>, decision: &mut Decision<'_>, received: Timestamp) {
+        let Some(pod_events) = self.pod_events.as_ref().filter(|_| endpoint == Endpoint::Observe) else { return };
+        let placed = pod_events.take(review, decision.pod_event.take(), &self.config, received);
+        self.metrics.pod_events(&placed.fates, pod_events.waiting());
+        decision.spans.extend(placed.spans);
+        decision.trace_id = decision.trace_id.or_else(|| Some(decision.spans.first()?.context.trace_id));
     }
 
     /// Runs what may not take a request down with it; `None` when it panicked.

@@ -1,5 +1,6 @@
 //! The webhook's flags, each with an environment variable.
 
+mod pod_events;
 mod spool;
 mod stamp;
 
@@ -14,6 +15,7 @@ use tracestamp_runtime::tls::TlsArgs;
 use tracestamp_runtime::{parse_bytes, parse_interval};
 
 use crate::switch::SwitchArgs;
+pub(crate) use pod_events::PodEventArgs;
 pub(crate) use spool::SpoolArgs;
 pub use stamp::StampArgs;
 
@@ -38,6 +40,8 @@ pub struct Args {
     pub(crate) spool: SpoolArgs,
     #[command(flatten)]
     pub(crate) stamp: StampArgs,
+    #[command(flatten)]
+    pub(crate) pod_events: PodEventArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
     #[command(flatten)]

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! body ──▶ decide ──▶ spans ──▶ recorder thread ──▶ spool      (at most the append timeout is waited for)
-//!                └──▶ answer, always allowed
+//!                ├──▶ answer, always allowed
+//!                └──▶ Events wait for their Pods (pod_events) ──▶ spans
 //! ```
 //!
 //! **Invariant: nothing here keeps a request from being admitted.** What cannot be done in time, on a full disk or
@@ -14,12 +15,14 @@ mod args;
 mod body;
 mod deadline;
 mod metrics;
+mod pod_events;
 mod recorder;
 mod switch;
 
 use std::sync::Arc;
 
 use anyhow::Context;
+use tracestamp_core::Config;
 use tracestamp_runtime::admin::{self, Readiness};
 use tracestamp_runtime::server::Server;
 use tracestamp_runtime::shutdown;
@@ -29,6 +32,7 @@ use args::ServeArgs;
 pub use args::{Args, StampArgs};
 use body::Bodies;
 use metrics::Metrics;
+pub use pod_events::{Fate, Placed, PodEvents};
 use recorder::Recorder;
 use switch::Switch;
 
@@ -37,7 +41,7 @@ const OTHER_FILES: usize = 64;
 
 /// Runs the webhook until it is told to leave and has drained.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let Args { serve, tls, switch, spool, stamp, drain, log } = args;
+    let Args { serve, tls, switch, spool, stamp, pod_events, drain, log } = args;
     let limits = serve.limits();
     let ServeArgs { address, admin_address, max_body_bytes, max_bodies_bytes, reload_interval, .. } = serve;
     log.init()?;
@@ -48,7 +52,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let metrics = Metrics::new(&mut registry);
 
     // Whatever can be wrong with the settings is found before a port is bound.
-    let config = stamp.into_config()?;
+    let config = Config { pod_events: pod_events.pod_events, ..stamp.into_config()? };
     let tls = tls.load(&mut registry, readiness.check("certificate"))?;
     let append_timeout = spool.append_timeout;
     metrics.spool_max_bytes.set(i64::try_from(spool.spool_max_bytes).unwrap_or(i64::MAX));
@@ -65,7 +69,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     admin::serve(admin, registry, readiness.clone());
     tls.reload.spawn(reload_interval);
     switch.spawn(reload_interval);
-    let app = App::new(config, switch, recorder, metrics, Bodies::new(max_body_bytes, max_bodies_bytes));
+    let bodies = Bodies::new(max_body_bytes, max_bodies_bytes);
+    let app = App::new(config, switch, recorder, metrics, bodies, pod_events.memory());
     server.serve(Arc::new(app).router(), shutdown, drain, readiness.check("server")).await;
     recorded.await_end().await;
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::pod_events::Fate;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -27,6 +28,8 @@ pub(crate) struct Metrics {
     notes: Family<NoteLabel, Counter>,
     bad_requests: Family<Reason, Counter>,
     panics: Counter,
+    pod_events: Family<OutcomeLabel, Counter>,
+    pod_events_waiting: Gauge,
     pub(crate) tracing_enabled: Gauge,
     pub(crate) spool_max_bytes: Gauge,
 }
@@ -54,6 +57,11 @@ struct Span {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct Reason {
     reason: &'static str,
 }
@@ -78,6 +86,11 @@ impl Metrics {
         for reason in DROPPED {
             drop(spans_dropped.get_or_create(&Reason { reason }));
         }
+        let pod_events: Family<OutcomeLabel, Counter> =
+            register(registry, "pod_events", "Events about Pods, by what became of them");
+        for fate in Fate::ALL {
+            drop(pod_events.get_or_create(&OutcomeLabel { outcome: fate.as_str() }));
+        }
         Self {
             reviews: register(registry, "reviews", "Reviews answered with HTTP 200"),
             durations,
@@ -88,6 +101,8 @@ impl Metrics {
             notes: register(registry, "notes", "Oddities met in reviews"),
             bad_requests: register(registry, "bad_requests", "Requests answered with HTTP 4xx"),
             panics: register(registry, "panics", "Decisions that panicked; each is a fault of tracestamp"),
+            pod_events,
+            pod_events_waiting: register(registry, "pod_events_waiting", "Events that wait for a review of their Pod"),
             spool_max_bytes: register(
                 registry,
                 "spool_max_bytes",
@@ -129,6 +144,13 @@ impl Metrics {
 
     pub(crate) fn bad_request(&self, reason: &'static str) {
         self.bad_requests.get_or_create(&Reason { reason }).inc();
+    }
+
+    pub(crate) fn pod_events(&self, fates: &[Fate], waiting: usize) {
+        for fate in fates {
+            self.pod_events.get_or_create(&OutcomeLabel { outcome: fate.as_str() }).inc();
+        }
+        self.pod_events_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn panicked(&self) {

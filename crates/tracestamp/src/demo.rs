@@ -124,7 +124,7 @@ async fn start(
         .args(["--address", &address.to_string()])
         .args(["--admin-address", &webhook_admin.to_string()])
         // No node has to learn that this Pod leaves, and a slow disk is to lose nothing here.
-        .args(["--drain-delay", "0s", "--append-timeout", "2s"])
+        .args(["--drain-delay", "0s", "--append-timeout", "2s", "--pod-events"])
         .arg("--tls-certificate")
         .arg(chain)
         .arg("--tls-key")

@@ -1,9 +1,12 @@
 //! `tracestamp replay`: a recording through the decision that the webhook makes, without a network.
 //!
-//! Reviews are taken as recorded: nothing is remembered from a mutating review for the ones after it. The same
+//! Reviews are taken as recorded: nothing is remembered from one for the ones after it, but for the place of Pods in
+//! their traces that Events need. The same
 //! recording always gives the same output, because what the webhook draws at random is here derived from the line.
 
 mod command;
+
+use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde::Deserialize;
@@ -12,15 +15,20 @@ use sha2::{Digest as _, Sha256};
 use tracestamp_admission::{Endpoint, Entropy};
 use tracestamp_core::Config;
 use tracestamp_exporter::{RecentIds, otlp};
+use tracestamp_webhook::PodEvents;
 
 pub use command::{Args, run};
 
 use crate::recording::{Reason, Review};
 
+/// A recording is taken as a whole.
+const HOLD: Duration = Duration::from_hours(24);
+
 /// Decides about the reviews of one recording.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Replay {
     config: Config,
+    pod_events: PodEvents,
     sent: RecentIds,
 }
 
@@ -36,10 +44,16 @@ pub struct Replayed {
     pub patched: Option<String>,
 }
 
+impl Default for Replay {
+    fn default() -> Self {
+        Self::new(Config { pod_events: true, ..Config::default() })
+    }
+}
+
 impl Replay {
     /// A replay under these settings.
     pub fn new(config: Config) -> Self {
-        Self { config, sent: RecentIds::default() }
+        Self { config, pod_events: PodEvents::new(HOLD), sent: RecentIds::default() }
     }
 
     /// Takes the next review.
@@ -47,6 +61,10 @@ impl Replay {
         let body = review.body.get();
         let parsed = tracestamp_admission::Review::parse(body.as_bytes())?;
         let mut decision = parsed.decide(review.endpoint, &self.config, review.received, entropy(review));
+        if review.endpoint == Endpoint::Observe {
+            let event = decision.pod_event.take();
+            decision.spans.extend(self.pod_events.take(&parsed, event, &self.config, review.received).spans);
+        }
         decision.spans.retain(|span| self.sent.insert(span.context));
         let patched = match review.endpoint {
             Endpoint::Stamp => patched(body, decision.patch.as_deref())?,

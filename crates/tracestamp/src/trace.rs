@@ -167,7 +167,7 @@ impl Outcome {
 
 /// Whether a span of this kind stands for waiting: nothing of the user's ran.
 pub(crate) fn is_wait(what: &str) -> bool {
-    matches!(what, "pending" | "schedule" | "sandbox")
+    matches!(what, "pending" | "schedule" | "sandbox" | "pull")
 }
 
 fn event(event: otlp::span::Event) -> Event {

@@ -89,7 +89,7 @@ async fn another_endpoint_gets_the_spans() {
     let output = tokio::task::spawn_blocking(move || demo.output().unwrap()).await.unwrap();
     assert!(output.status.success(), "{}", told(&output));
     let traces = tracestamp::trace::collect(std::mem::take(&mut *backend.0.lock().unwrap()));
-    assert_eq!(traces.iter().map(|trace| trace.rows.len()).collect::<Vec<_>>(), [6]);
+    assert_eq!(traces.iter().map(|trace| trace.rows.len()).collect::<Vec<_>>(), [8], "two of them from Events");
 }
 
 #[test]

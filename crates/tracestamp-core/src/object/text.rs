@@ -35,6 +35,6 @@ pub(super) fn instant(text: Option<&Text<'_>>) -> Option<Timestamp> {
 }
 
 /// The string in a raw value; `None` when it is no string.
-pub(super) fn string<'a>(raw: Option<&'a RawValue>) -> Option<Cow<'a, str>> {
+pub(crate) fn string<'a>(raw: Option<&'a RawValue>) -> Option<Cow<'a, str>> {
     raw.and_then(|raw| serde_json::from_str::<Text<'a>>(raw.get()).ok()).map(Text::into_cow)
 }

@@ -191,16 +191,19 @@ fn told<'a>(pod: &PodView<'a>, status: &'a ContainerStatus<'a>, end: Option<&'a 
     }
     let mut all = pod.spec.containers.iter().chain(&pod.spec.init_containers).flatten();
     let image = all.find(|container| container.name == status.name).and_then(|container| container.image.as_deref());
-    if let Some(image) = image {
-        let (name, tag) = image_name_and_tag(image);
-        attributes.push(Attribute::new("container.image.name", name.to_owned()));
-        let tags = tag.map(|tag| Value::TextList(vec![Cow::Owned(tag.to_owned())]));
-        attributes.extend(tags.map(|tags| Attribute::new("container.image.tags", tags)));
-    }
+    attributes.extend(image.map(image_attributes).into_iter().flatten());
     let digest = status.image_id.as_deref().filter(|id| id.contains('@'));
     let digests = digest.map(|digest| Value::TextList(vec![Cow::Borrowed(digest)]));
     attributes.extend(digests.map(|digests| Attribute::new("container.image.repo_digests", digests)));
     attributes
+}
+
+/// Name and tag of an image.
+pub(super) fn image_attributes(image: &str) -> Vec<Attribute<'static>> {
+    let (name, tag) = image_name_and_tag(image);
+    let tags = tag.map(|tag| Value::TextList(vec![Cow::Owned(tag.to_owned())]));
+    let name = Attribute::new("container.image.name", name.to_owned());
+    [name].into_iter().chain(tags.map(|tags| Attribute::new("container.image.tags", tags))).collect()
 }
 
 /// An image reference without digest, cut at the tag; a colon before a slash belongs to a port.

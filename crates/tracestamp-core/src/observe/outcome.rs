@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::cut::cut;
 use crate::object::{Condition, StepState};
 use crate::span::Status;
+use crate::text::cut;
 
 /// The longest failure text, in bytes.
 const DESCRIPTION_LIMIT: usize = 256;

@@ -196,7 +196,7 @@ fn final_phase<'a>(pod: &PodView<'a>, status: &'a Status<'a>) -> Option<&'a str>
 }
 
 /// Tekton names the Pod of a second attempt `…-pod-retry1` (`pkg/pod/pod.go`).
-fn attempt(name: &str) -> i64 {
+pub(super) fn attempt(name: &str) -> i64 {
     let retry = name.rsplit_once("-pod-retry").and_then(|(_, n)| n.parse::<u32>().ok());
     i64::from(retry.unwrap_or(0)) + 1
 }

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::cut::cut;
 use super::outcome::Outcome;
 use crate::Timestamp;
 use crate::context::{SpanId, Traceparent};
@@ -11,11 +10,12 @@ use crate::note::Note;
 use crate::object::Kind;
 use crate::span::{Attribute, Event, SpanRecord, SpanWhat, Value};
 use crate::subject::Subject;
+use crate::text::cut;
 
 /// The most events a span carries, the limit of OpenTelemetry's SDKs.
 const EVENTS_LIMIT: usize = 128;
 /// The longest text of a span, in bytes: what objects hold is theirs to choose, up to their own size.
-const VALUE_LIMIT: usize = 1024;
+pub(super) const VALUE_LIMIT: usize = 1024;
 /// The most spans of one change. A run with as many retries or a Pod with as many containers is not real.
 const SPANS_LIMIT: usize = 512;
 
@@ -113,7 +113,8 @@ impl<'s, 'a> Scribe<'s, 'a> {
         self.spans.push(record);
     }
 
-    fn record(&self, draft: Draft<'a>) -> SpanRecord<'a> {
+    /// The record a draft becomes.
+    pub(super) fn record(&self, draft: Draft<'a>) -> SpanRecord<'a> {
         let Draft { what, span_id, parent, mut name, extent, outcome, attributes: own, mut events } = draft;
         cut(&mut name, VALUE_LIMIT);
         // A short step is clamped as a rule: its container's end is cut to the second before its turn.

@@ -103,6 +103,7 @@ impl StampArgs {
             label_attributes: label_attribute,
             annotation_attributes: annotation_attribute,
             trace_url,
+            pod_events: false,
             environment: Environment { resource: env_resource, otlp_endpoint: env_otlp_endpoint, baggage: env_baggage },
         })
     }

@@ -50,6 +50,7 @@ impl Args {
             sampler: self.sampling_ratio,
             carrier_mode: self.carrier_mode,
             service_name: self.service_name.clone(),
+            pod_events: true,
             ..Config::default()
         };
         if !self.carriers.is_empty() {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Row, Span};
 
 /// What encloses is shown before what it encloses when both begin in the same second.
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 14] = [
     "pipeline_run",
     "pending",
     "task_run",
@@ -14,6 +14,8 @@ const ORDER: [&str; 12] = [
     "pod",
     "schedule",
     "sandbox",
+    "pull",
+    "pod_event",
     "init_container",
     "step",
     "sidecar",

@@ -1,0 +1,99 @@
+//! Where the spans that Events give belong.
+
+use std::borrow::Cow;
+
+use super::container::image_attributes;
+
+use super::outcome::Outcome;
+use super::pod::attempt;
+use super::scribe::{Draft, Extent, Scribe, VALUE_LIMIT};
+use crate::object::Kind;
+use crate::pod_event::{PodEvent, Tells};
+use crate::seal::Seal;
+use crate::span::{Attribute, SpanRecord, SpanWhat, Status, decode, encode};
+use crate::text::cut;
+use crate::{Config, Subject, Timestamp};
+
+/// What the spans of a Pod have in common. It is kept between reviews, so it is compact and owns what it has.
+#[derive(Clone, Debug)]
+pub struct PodPlace {
+    name: Box<str>,
+    namespace: Box<str>,
+    /// A record without what an Event tells; `None` where nothing is recorded.
+    record: Option<Box<[u8]>>,
+}
+
+impl Subject<'_> {
+    /// What Events about this Pod have to be told; `None` when it is no Pod, or tells too little of itself.
+    pub fn pod_place(&self) -> Option<PodPlace> {
+        let created = self.metadata.created().filter(|_| self.kind == Kind::Pod)?;
+        let identity = self.identity()?;
+        let sampled = identity.context.flags.sampled();
+        let scribe = Scribe::new(self, identity, created);
+        let record = scribe.record(Draft {
+            what: SpanWhat::Pod,
+            span_id: scribe.own(),
+            parent: Some(scribe.own()),
+            name: Cow::Borrowed(""),
+            extent: Extent::at(created),
+            outcome: Outcome::UNTOLD,
+            attributes: vec![Attribute::new("tracestamp.attempt", attempt(self.name()))],
+            events: Vec::new(),
+        });
+        let record = sampled.then(|| encode(&record, Vec::new()).ok()).flatten().map(Vec::into_boxed_slice);
+        Some(PodPlace { name: self.name().into(), namespace: self.namespace.into(), record })
+    }
+}
+
+impl PodPlace {
+    /// Whether the Event is about this Pod, of which it names the uid. Anybody may write Events, but only in namespaces
+    /// of their own.
+    pub fn is_of(&self, event: &PodEvent) -> bool {
+        *self.namespace == *event.namespace && *self.name == *event.pod_name
+    }
+
+    /// The span that the Event gives; none when the trace is not recorded.
+    pub fn span(&self, event: &PodEvent, config: &Config) -> Option<SpanRecord<'static>> {
+        let common = decode(self.record.as_deref()?).ok()?;
+        let (what, name, took, own, status) = match &event.tells {
+            Tells::Pulled { image, took, waited, size } => {
+                let waited = waited.map(|waited| Timestamp::from_nanos(waited).seconds_since(Timestamp::from_nanos(0)));
+                let mut own = image_attributes(image);
+                own.extend(waited.map(|waited| Attribute::new("tracestamp.pull.waited", waited)));
+                own.extend(size.map(|size| Attribute::new("tracestamp.image.size", size)));
+                (SpanWhat::Pull, format!("pull {image}"), *took, own, Status::Unset)
+            }
+            Tells::PullFailed { image, cause } => {
+                let mut own = image_attributes(image);
+                own.push(Attribute::new("tracestamp.result", "error"));
+                own.push(Attribute::new("error.type", *cause));
+                (SpanWhat::Pull, format!("pull {image}"), 0, own, Status::Error(Cow::Borrowed("")))
+            }
+            Tells::Happened => (SpanWhat::PodEvent, event.reason.to_owned(), 0, Vec::new(), Status::Unset),
+        };
+        let created = common.start;
+        let start = Timestamp::from_nanos(event.at.nanos().saturating_sub(took));
+        let (mut attributes, context) = (common.attributes, common.context);
+        attributes.extend(event.container.clone().map(|container| Attribute::new("k8s.container.name", container)));
+        attributes.push(Attribute::new("k8s.event.name", event.name.clone()));
+        attributes.push(Attribute::new("k8s.event.reason", event.reason));
+        // The clock of a node that is behind that of the API server.
+        attributes.extend((start < created).then(|| Attribute::new("tracestamp.clamped", true)));
+        attributes.extend(own);
+        let mut name = Cow::Owned(name);
+        cut(&mut name, VALUE_LIMIT);
+        let seal = Seal::new(config.seal_key.as_ref());
+        let span_id = seal.below(context.trace_id, context.span_id, what.as_str(), &event.name);
+        Some(SpanRecord {
+            what,
+            context: crate::context::Traceparent { span_id, ..context },
+            parent: Some(context.span_id),
+            name,
+            start: start.max(created),
+            end: event.at.max(created),
+            status,
+            attributes,
+            ..common
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! What an Event says of a Pod.
+//!
+//! Events are the only place where the kubelet tells how long an image took to pull, and the scheduler why a Pod waits.
+//! An Event names its Pod and knows nothing of its trace; [`PodPlace`](crate::observe::PodPlace) does.
+
+mod message;
+mod reference;
+
+use std::borrow::Cow;
+
+use message::Message;
+use reference::Reference;
+
+use crate::Timestamp;
+use crate::object::{Object, text};
+use crate::text::cut;
+
+/// The reasons that are read (`kubernetes/kubernetes` `pkg/kubelet/events/event.go`, `pkg/kubelet/eviction`,
+/// `pkg/scheduler`).
+const REASONS: [&str; 8] =
+    ["BackOff", "Evicted", "Failed", "FailedScheduling", "Killing", "Preempted", "Pulled", "Unhealthy"];
+/// The reason of pulls, and of containers whose image was there already.
+const PULLED: &str = "Pulled";
+/// The reason of failed pulls, and of containers that could not be created.
+const FAILED: &str = "Failed";
+
+/// The longest image reference that is told, in bytes.
+const IMAGE_LIMIT: usize = 512;
+
+/// The first occurrence of something that an Event tells of a Pod.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PodEvent {
+    /// The Pod's `uid`: the only thing that makes it that Pod.
+    pub pod_uid: String,
+    /// The Pod's name, which has to agree.
+    pub pod_name: String,
+    /// The Event's namespace and its Pod's.
+    pub namespace: String,
+    /// The Event's own name.
+    pub name: String,
+    /// Its reason, one of a closed list.
+    pub reason: &'static str,
+    /// The container that it is about.
+    pub container: Option<String>,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub tells: Tells,
+}
+
+/// What happened to the Pod.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Tells {
+    /// An image was pulled.
+    Pulled {
+        /// The image as the container names it.
+        image: String,
+        /// From the request to the end, in nanoseconds.
+        took: u64,
+        /// How much of it was spent waiting for other pulls, in nanoseconds. Kubelets before 1.27 do not tell.
+        waited: Option<u64>,
+        /// The image's size in bytes. Kubelets before 1.29 do not tell.
+        size: Option<i64>,
+    },
+    /// An image could not be pulled.
+    PullFailed {
+        /// The image as the container names it.
+        image: String,
+        /// The class of cause: a value of `error.type`.
+        cause: &'static str,
+    },
+    /// What the reason says.
+    Happened,
+}
+
+/// What is to be made of the CREATE of an Event.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Reading {
+    /// It tells something of a Pod.
+    Tells(Box<PodEvent>),
+    /// The image was there: no pull took place.
+    ImagePresent,
+    /// A failed pull in other words: the Event with the cause stands for it.
+    SameFailure,
+    /// It is about no Pod, or of another reason.
+    Other,
+    /// It lacks what every Event of the kubelet and the scheduler has: the Pod's uid and an instant.
+    Unreadable,
+}
+
+/// Whether the Event is about a Pod and of a reason that is read.
+pub fn is_read(object: &Object<'_>) -> bool {
+    reason(object).is_some() && Reference::of(object).is_some_and(|about| about.is_pod())
+}
+
+fn reason(object: &Object<'_>) -> Option<&'static str> {
+    let reason = text::string(object.reason)?;
+    REASONS.iter().find(|known| **known == reason).copied()
+}
+
+/// Reads the CREATE of a core/v1 or events.k8s.io/v1 Event in `namespace`.
+pub fn read(object: &Object<'_>, namespace: &str) -> Reading {
+    let Some(reason) = reason(object) else { return Reading::Other };
+    let Some(about) = Reference::of(object).filter(Reference::is_pod) else { return Reading::Other };
+    let message = text::string(object.message.or(object.note)).unwrap_or_default();
+    let tells = match (reason, message::read(&message)) {
+        (PULLED, Message::Pulled { image, took, waited, size }) => {
+            Tells::Pulled { image: bounded(image), took, waited, size }
+        }
+        (PULLED, Message::ImagePresent) => return Reading::ImagePresent,
+        // In words that are not known, it is not known whether anything was pulled.
+        (PULLED, _) => return Reading::Other,
+        (FAILED, Message::PullFailed { image, cause }) => Tells::PullFailed { image: bounded(image), cause },
+        (FAILED, Message::PullFailedBefore) => return Reading::SameFailure,
+        _ => Tells::Happened,
+    };
+    let (Some(name), Some(at)) = (name(object), instant(object)) else { return Reading::Unreadable };
+    let Some((pod_uid, pod_name)) = about.pod() else { return Reading::Unreadable };
+    Reading::Tells(Box::new(PodEvent {
+        container: about.container().map(str::to_owned),
+        pod_uid: pod_uid.to_owned(),
+        pod_name: pod_name.to_owned(),
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        reason,
+        at,
+        tells,
+    }))
+}
+
+/// Events are held back, and anybody may write them.
+fn bounded(image: &str) -> String {
+    let mut image = Cow::Borrowed(image);
+    cut(&mut image, IMAGE_LIMIT);
+    image.into_owned()
+}
+
+fn name<'o>(object: &'o Object<'_>) -> Option<&'o str> {
+    object.metadata.as_ref()?.name.as_deref().filter(|name| name.len() <= reference::NAME_LIMIT)
+}
+
+/// The name ends with the nanosecond of the first occurrence (`k8s.io/client-go` `tools/record/util` GenerateEventName);
+/// it counts only where it refines a time that the Event tells.
+fn instant(object: &Object<'_>) -> Option<Timestamp> {
+    let told = |raw| text::string(raw).and_then(|told| Timestamp::parse(&told));
+    let digits = name(object).and_then(|name| name.rsplit_once('.')).map(|(_, digits)| digits);
+    let digits = digits.filter(|digits| digits.len() == 16);
+    let named = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()).map(Timestamp::from_nanos);
+    // events.k8s.io tells microseconds of its own, taken an instant after those of the name.
+    if let Some(exact) = told(object.event_time) {
+        return Some(
+            named.filter(|named| exact.seconds_since(*named).max(named.seconds_since(exact)) < 1.0).unwrap_or(exact),
+        );
+    }
+    let second = told(object.first_timestamp)?.second();
+    named.filter(|named| named.second() == second)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! What an Event is about.
+
+use serde::Deserialize;
+
+use crate::object::{Object, Text};
+
+/// A UUID, with room.
+const UID_LIMIT: usize = 64;
+/// A DNS subdomain (`k8s.io/apimachinery` `pkg/util/validation`).
+pub(super) const NAME_LIMIT: usize = 253;
+
+/// `core/v1` ObjectReference: `involvedObject`, and `regarding` in events.k8s.io/v1.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Reference<'a> {
+    #[serde(borrow)]
+    pub(super) kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) api_version: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) uid: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) field_path: Option<Text<'a>>,
+}
+
+impl<'a> Reference<'a> {
+    pub(super) fn of(object: &Object<'a>) -> Option<Self> {
+        serde_json::from_str(object.involved_object.or(object.regarding)?.get()).ok()
+    }
+
+    pub(super) fn is_pod(&self) -> bool {
+        self.kind.as_deref() == Some("Pod") && matches!(self.api_version.as_deref(), None | Some("" | "v1"))
+    }
+
+    /// The Pod's uid and name, when they can be such.
+    pub(super) fn pod(&self) -> Option<(&str, &str)> {
+        let valid = |text: Option<&'_ Text<'_>>, limit| text.is_some_and(|text| (1..=limit).contains(&text.len()));
+        let both = valid(self.uid.as_ref(), UID_LIMIT) && valid(self.name.as_ref(), NAME_LIMIT);
+        self.uid.as_deref().zip(self.name.as_deref()).filter(|_| both)
+    }
+
+    /// The container in `spec.containers{build}` or `spec.initContainers{prepare}`
+    /// (`kubernetes/kubernetes` `pkg/kubelet/container/ref.go`).
+    pub(super) fn container(&self) -> Option<&str> {
+        let path = self.field_path.as_deref()?.strip_suffix('}')?;
+        let (field, name) = path.split_once('{')?;
+        matches!(field, "spec.containers" | "spec.initContainers")
+            .then_some(name)
+            .filter(|name| (1..=NAME_LIMIT).contains(&name.len()))
+    }
+}

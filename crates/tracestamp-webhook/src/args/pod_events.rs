@@ -1,0 +1,27 @@
+//! What Events tell of Pods.
+
+use std::time::Duration;
+
+use tracestamp_runtime::parse_interval;
+
+use crate::pod_events::PodEvents;
+
+/// The flags of what Events tell of Pods.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Events about Pods")]
+pub(crate) struct PodEventArgs {
+    /// Reads Events about Pods: spans of image pulls, and of what else the kubelet and the scheduler say. Needs the
+    /// registration of manifests/components/events.
+    #[arg(long, env = "TRACESTAMP_POD_EVENTS")]
+    pub(crate) pod_events: bool,
+    /// How long an Event waits for a review of its Pod, which tells its trace. Past it the Event is dropped and counted.
+    #[arg(long, env = "TRACESTAMP_POD_EVENTS_HOLD", value_name = "DURATION", default_value = "15m", value_parser = parse_interval)]
+    pub(crate) pod_events_hold: Duration,
+}
+
+impl PodEventArgs {
+    /// The memory that Events need; none when they are not read.
+    pub(crate) fn memory(&self) -> Option<PodEvents> {
+        self.pod_events.then(|| PodEvents::new(self.pod_events_hold))
+    }
+}

@@ -1,0 +1,162 @@
+//! Gives what Events tell of Pods its place in their traces.
+//!
+//! An Event knows its Pod's uid, a review of the Pod knows the trace. Both pass by within seconds of each other, in any
+//! order and perhaps at different replicas: what a Pod is to be told is kept, and an Event that comes too early waits.
+//! Nothing else is remembered between reviews, and nothing here is needed for any other span.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lru::LruCache;
+use tracestamp_admission::{PodEvent, PodPlace, Review};
+use tracestamp_core::span::SpanRecord;
+use tracestamp_core::{Config, Timestamp};
+
+/// How many Pods are remembered, and how many Events wait. Some 600 bytes each: ten megabytes when both are full.
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(8192).unwrap();
+
+/// What became of an Event.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Fate {
+    /// It gave a span.
+    Recorded,
+    /// Its Pod is none that is traced, or its trace is not recorded.
+    NotTraced,
+    /// It names a Pod by the uid of another.
+    Foreign,
+    /// No review of its Pod came by in time.
+    Expired,
+    /// It had to make room.
+    Displaced,
+}
+
+impl Fate {
+    /// All there are.
+    pub const ALL: [Self; 5] = [Self::Recorded, Self::NotTraced, Self::Foreign, Self::Expired, Self::Displaced];
+
+    /// The metric's label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Recorded => "recorded",
+            Self::NotTraced => "not_traced",
+            Self::Foreign => "foreign",
+            Self::Expired => "expired",
+            Self::Displaced => "displaced",
+        }
+    }
+}
+
+/// What one review brought about.
+#[derive(Debug, Default)]
+pub struct Placed {
+    /// Spans to record.
+    pub spans: Vec<SpanRecord<'static>>,
+    /// What became of Events, this review's and others'.
+    pub fates: Vec<Fate>,
+}
+
+/// Pods that were seen, and Events that wait for theirs.
+#[derive(Debug)]
+pub struct PodEvents {
+    hold: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None` for a Pod that is not traced.
+    pods: LruCache<Box<str>, Option<PodPlace>>,
+    /// In the order in which they came.
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    since: Timestamp,
+    event: Box<PodEvent>,
+}
+
+impl PodEvents {
+    /// Events wait for at most `hold`.
+    pub fn new(hold: Duration) -> Self {
+        Self::with_capacity(hold, CAPACITY)
+    }
+
+    fn with_capacity(hold: Duration, capacity: NonZeroUsize) -> Self {
+        Self { hold, state: Mutex::new(State { pods: LruCache::new(capacity), waiting: VecDeque::new() }) }
+    }
+
+    /// Takes an observed review, and what it tells of a Pod when it is that of an Event.
+    pub fn take(&self, review: &Review<'_>, event: Option<Box<PodEvent>>, config: &Config, now: Timestamp) -> Placed {
+        let mut placed = Placed::default();
+        self.state().expire(self.hold, now, &mut placed);
+        if let Some(event) = event {
+            self.state().event(event, config, now, &mut placed);
+        } else if let Some(uid) = review.pod_uid().filter(|uid| self.state().pods.get(*uid).is_none()) {
+            let place = review.pod_place(config);
+            self.state().pod(uid, place, config, &mut placed);
+        }
+        placed
+    }
+
+    /// How many Events wait.
+    pub fn waiting(&self) -> usize {
+        self.state().waiting.len()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whatever panicked, the queue and the map are whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn event(&mut self, event: Box<PodEvent>, config: &Config, now: Timestamp, placed: &mut Placed) {
+        if let Some(place) = self.pods.get(event.pod_uid.as_str()) {
+            return placed.put(place.as_ref(), &event, config);
+        }
+        if self.waiting.len() >= self.pods.cap().get() {
+            self.waiting.pop_front();
+            placed.fates.push(Fate::Displaced);
+        }
+        self.waiting.push_back(Waiting { since: now, event });
+    }
+
+    fn pod(&mut self, uid: &str, place: Option<PodPlace>, config: &Config, placed: &mut Placed) {
+        self.waiting.retain(|Waiting { event, .. }| {
+            let other = event.pod_uid != uid;
+            if !other {
+                placed.put(place.as_ref(), event, config);
+            }
+            other
+        });
+        self.pods.put(uid.into(), place);
+    }
+
+    fn expire(&mut self, hold: Duration, now: Timestamp, placed: &mut Placed) {
+        let expired = |waiting: &Waiting| now.seconds_since(waiting.since) > hold.as_secs_f64();
+        while self.waiting.pop_front_if(|waiting| expired(waiting)).is_some() {
+            placed.fates.push(Fate::Expired);
+        }
+    }
+}
+
+impl Placed {
+    fn put(&mut self, place: Option<&PodPlace>, event: &PodEvent, config: &Config) {
+        self.fates.push(match place {
+            Some(place) if !place.is_of(event) => Fate::Foreign,
+            place => match place.and_then(|place| place.span(event, config)) {
+                None => Fate::NotTraced,
+                Some(span) => {
+                    self.spans.push(span);
+                    Fate::Recorded
+                }
+            },
+        });
+    }
+}

@@ -1,0 +1,181 @@
+use serde_json::{Value, json};
+use tracestamp_admission::{Endpoint, Entropy};
+use tracestamp_core::span::{SpanWhat, Status};
+
+use super::*;
+
+const HOLD: Duration = Duration::from_secs(60);
+const CREATED: &str = "2026-11-21T00:39:30Z";
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_nanos(Timestamp::parse(CREATED).unwrap().nanos() + seconds * 1_000_000_000)
+}
+
+fn config() -> Config {
+    Config { pod_events: true, ..Config::default() }
+}
+
+fn review(kind: &str, operation: &str, object: &Value) -> String {
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": "u", "operation": operation, "namespace": object["metadata"]["namespace"], "dryRun": false,
+        "kind": {"group": "", "version": "v1", "kind": kind}, "object": object, "oldObject": object,
+    }})
+    .to_string()
+}
+
+/// A Pod of which the API server tells something that ends nothing.
+fn pod(number: u32) -> String {
+    pod_in("ci", number, &json!({}))
+}
+
+fn pod_in(namespace: &str, number: u32, annotations: &Value) -> String {
+    let task_run =
+        json!({"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "name": "build", "uid": "t", "controller": true});
+    let object = json!({"metadata": {
+        "name": format!("build-{number}-pod"), "namespace": namespace, "uid": format!("uid-{number}"),
+        "creationTimestamp": CREATED, "labels": {"tekton.dev/taskRun": "build"}, "annotations": annotations,
+        "ownerReferences": [task_run],
+    }});
+    review("Pod", "UPDATE", &object)
+}
+
+fn event(number: u32, reason: &str, message: &str) -> String {
+    event_in("ci", number, reason, message)
+}
+
+/// An Event of the 10th second.
+fn event_in(namespace: &str, number: u32, reason: &str, message: &str) -> String {
+    let involved = json!({
+        "kind": "Pod", "apiVersion": "v1", "name": format!("build-{number}-pod"), "uid": format!("uid-{number}"),
+        "fieldPath": "spec.containers{step-s}",
+    });
+    let name = format!("build-{number}-pod.{:x}", at(10).nanos() + 250_000_000);
+    let object = json!({
+        "metadata": {"name": name, "namespace": namespace}, "involvedObject": involved, "reason": reason,
+        "message": message, "firstTimestamp": at(10).to_string(),
+    });
+    review("Event", "CREATE", &object)
+}
+
+/// As the webhook takes a review that is observed.
+fn take(events: &PodEvents, body: &str, seconds: u64) -> Placed {
+    let (review, config) = (Review::parse(body.as_bytes()).unwrap(), config());
+    let mut decision = review.decide(Endpoint::Observe, &config, at(seconds), Entropy([0; 20]));
+    events.take(&review, decision.pod_event.take(), &config, at(seconds))
+}
+
+fn pulled(number: u32) -> String {
+    event(number, "Pulled", "Successfully pulled image \"r/a:1\" in 4s (5.5s including waiting). Image size: 7 bytes.")
+}
+
+fn text(span: &SpanRecord<'_>) -> String {
+    let attributes = span.attributes.iter().map(|attribute| format!("{}={:?}", attribute.key, attribute.value));
+    attributes.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn an_event_gives_its_span_whichever_came_first() {
+    let (early, late) = (PodEvents::new(HOLD), PodEvents::new(HOLD));
+    assert!(take(&early, &pulled(1), 10).spans.is_empty());
+    assert_eq!(early.waiting(), 1);
+    let first = take(&early, &pod(1), 12);
+    assert_eq!((first.fates.as_slice(), early.waiting()), (&[Fate::Recorded][..], 0));
+    assert!(take(&late, &pod(1), 9).spans.is_empty());
+    let second = take(&late, &pulled(1), 10);
+    assert_eq!(first.spans, second.spans, "at whichever replica");
+    let [span] = &first.spans[..] else { panic!("{first:?}") };
+    assert_eq!((span.what, &*span.name, &span.status), (SpanWhat::Pull, "pull r/a:1", &Status::Unset));
+    assert_eq!(
+        (span.start.to_string(), span.end.to_string()),
+        ("2026-11-21T00:39:34.75Z".to_owned(), "2026-11-21T00:39:40.25Z".to_owned(),)
+    );
+    let text = text(span);
+    for told in [
+        "k8s.pod.name=Text(\"build-1-pod\")",
+        "k8s.container.name=Text(\"step-s\")",
+        "container.image.name=Text(\"r/a\")",
+        "container.image.tags=TextList([\"1\"])",
+        "tracestamp.pull.waited=Double(1.5)",
+        "tracestamp.image.size=Int(7)",
+        "tracestamp.attempt=Int(1)",
+    ] {
+        assert!(text.contains(told), "{told} in {text}");
+    }
+}
+
+#[test]
+fn a_pull_that_failed_has_no_length_and_a_cause_but_no_words() {
+    let events = PodEvents::new(HOLD);
+    take(&events, &pod(1), 9);
+    let placed = take(&events, &event(1, "Failed", "Failed to pull image \"r/a:1\": s3cret: not found"), 10);
+    let [span] = &placed.spans[..] else { panic!("{placed:?}") };
+    assert_eq!((span.start, &span.status), (span.end, &Status::Error("".into())));
+    assert!(text(span).contains("error.type=Text(\"not_found\")") && !format!("{span:?}").contains("s3cret"));
+    let placed = take(&events, &event(1, "FailedScheduling", "0/1 nodes: s3cret"), 10);
+    let [span] = &placed.spans[..] else { panic!("{placed:?}") };
+    assert_eq!((span.what, &*span.name, span.start), (SpanWhat::PodEvent, "FailedScheduling", span.end));
+    assert!(!format!("{span:?}").contains("s3cret"));
+}
+
+#[test]
+fn a_pull_that_seems_to_begin_before_its_pod_is_cut_there_and_marked() {
+    let events = PodEvents::new(HOLD);
+    take(&events, &pod(1), 9);
+    let placed = take(&events, &event(1, "Pulled", "Successfully pulled image \"a\" in 1m0s"), 10);
+    let [span] = &placed.spans[..] else { panic!("{placed:?}") };
+    assert_eq!(span.start.to_string(), CREATED);
+    assert!(text(span).contains("tracestamp.clamped=Bool(true)"));
+}
+
+#[test]
+fn events_of_one_pod_have_ids_of_their_own_below_it() {
+    let events = PodEvents::new(HOLD);
+    take(&events, &pod(1), 9);
+    let [one, other] = [pulled(1), event(1, "Killing", "")].map(|event| take(&events, &event, 10).spans.remove(0));
+    assert_ne!(one.context.span_id, other.context.span_id);
+    assert_eq!((one.parent, one.context.trace_id), (other.parent, other.context.trace_id));
+}
+
+#[test]
+fn nobody_can_write_events_into_the_trace_of_another_namespace() {
+    let events = PodEvents::new(HOLD);
+    take(&events, &pod(1), 9);
+    let forged = event_in("theirs", 1, "Killing", "");
+    assert_eq!(take(&events, &forged, 10).fates, [Fate::Foreign]);
+    take(&events, &event_in("theirs", 2, "Killing", ""), 10);
+    let placed = take(&events, &pod(2), 11);
+    assert_eq!((placed.spans.len(), placed.fates.as_slice()), (0, &[Fate::Foreign][..]));
+}
+
+#[test]
+fn an_event_waits_no_longer_than_it_is_told_to() {
+    let events = PodEvents::new(HOLD);
+    take(&events, &pulled(1), 10);
+    assert_eq!(take(&events, &pulled(2), 70).fates, []);
+    let placed = take(&events, &pod(1), 71);
+    assert_eq!((placed.spans.len(), placed.fates.as_slice()), (0, &[Fate::Expired][..]));
+    assert_eq!(take(&events, &pod(2), 71).fates, [Fate::Recorded]);
+}
+
+#[test]
+fn what_is_kept_is_bounded_and_the_oldest_goes_first() {
+    let events = PodEvents::with_capacity(HOLD, NonZeroUsize::new(3).unwrap());
+    let fates: Vec<_> = (1..=5).flat_map(|number| take(&events, &pulled(number), 10).fates).collect();
+    assert_eq!((fates.as_slice(), events.waiting()), (&[Fate::Displaced, Fate::Displaced][..], 3));
+    assert_eq!(take(&events, &pod(2), 11).fates, []);
+    assert_eq!(take(&events, &pod(3), 11).fates, [Fate::Recorded]);
+    (6..=9).for_each(|number| drop(take(&events, &pod(number), 11)));
+    assert_eq!(take(&events, &pulled(3), 12).fates, [], "it is forgotten");
+    assert_eq!(take(&events, &pulled(9), 12).fates, [Fate::Recorded]);
+}
+
+#[test]
+fn events_of_a_trace_that_is_not_recorded_give_nothing() {
+    let events = PodEvents::new(HOLD);
+    let never = pod_in("ci", 1, &json!({"tracestamp.dev/sample": "never"}));
+    take(&events, &never, 9);
+    let placed = take(&events, &pulled(1), 10);
+    assert_eq!((placed.spans.len(), placed.fates.as_slice()), (0, &[Fate::NotTraced][..]));
+    take(&events, &pod_in("kube-system", 2, &json!({})), 9);
+    assert_eq!(take(&events, &event(2, "Killing", ""), 10).fates, [Fate::NotTraced], "an excluded namespace");
+}
