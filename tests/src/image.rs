@@ -30,6 +30,7 @@ impl Image {
             busybox("busybox", &[])?,
             // The sandbox only holds the namespaces, whatever it runs.
             busybox("pause", &["/bin/busybox", "sleep", "2147483647"])?,
+            slow()?,
             with_program("otel-cli", &binaries.otel_cli().join("otel-cli"))?,
         ];
         for name in ["entrypoint", "nop", "workingdirinit", "sidecarlogresults"] {
@@ -71,6 +72,9 @@ impl Image {
     }
 }
 
+/// The repository of the image that is slow to fetch.
+pub(crate) const SLOW: &str = "slow";
+
 /// The media type of a manifest.
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -80,6 +84,13 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
 
 fn busybox(repository: &str, command: &[&str]) -> Result<Image> {
     Image::new(repository, Layer::busybox()?, &json!({"Env": [PATH], "Cmd": command}))
+}
+
+/// The one that the registry takes its time for. Its layer is no other image's, so that it has to be fetched.
+fn slow() -> Result<Image> {
+    let mut layer = Layer::busybox()?;
+    layer.file("etc/slow", b"slow", 0o644)?;
+    Image::new(SLOW, layer, &json!({"Env": [PATH]}))
 }
 
 fn with_program(repository: &str, program: &Path) -> Result<Image> {

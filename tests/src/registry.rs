@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::Router;
@@ -14,9 +15,13 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
+use tokio::time::sleep;
 
 use crate::image::{self, Image};
 use crate::serve;
+
+/// How long the slow image's parts take, all at once.
+const SLOWNESS: Duration = Duration::from_secs(4);
 
 /// Everything it holds, by the path below `/v2/`.
 type Contents = HashMap<String, Entry>;
@@ -53,6 +58,9 @@ async fn answer(State(contents): State<Arc<Contents>>, method: Method, uri: Uri)
     let Some(Entry { media_type, digest, bytes }) = contents.get(&path) else {
         return (StatusCode::NOT_FOUND, r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#).into_response();
     };
+    if path.starts_with(&format!("{}/blobs/", image::SLOW)) {
+        sleep(SLOWNESS).await;
+    }
     let headers = [
         (header::CONTENT_TYPE, (*media_type).to_owned()),
         (header::CONTENT_LENGTH, bytes.len().to_string()),

@@ -22,7 +22,8 @@ impl StandIn {
         let name = shared.unique("stand-in");
         let ca = fs::read(&shared.ca)?;
         let client = registration::url(port, &ca);
-        let configurations = registration::configurations(&shared.kubectl, &name, &name, client)?;
+        let configurations =
+            registration::configurations(registration::of_base(&shared.kubectl)?, &name, &name, client)?;
         let registration = Registration::create(&shared.kubectl, &name, &configurations)?;
         Ok(Self { shared: shared.clone(), name, _registration: registration })
     }

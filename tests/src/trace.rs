@@ -101,6 +101,8 @@ const ORDER: &[&str] = &[
     "pod",
     "schedule",
     "sandbox",
+    "pull",
+    "pod_event",
     "init_container",
     "sidecar",
     "step",

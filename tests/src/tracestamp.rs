@@ -26,6 +26,9 @@ pub use service::Service;
 /// Namespaces with this label, set to the instance's name, are that instance's.
 pub(crate) const LABEL: &str = "e2e.tracestamp.dev/instance";
 
+/// The setting that goes with the component `events`.
+const EVENTS: (&str, &str) = ("TRACESTAMP_POD_EVENTS", "true");
+
 /// One webhook with its exporter, and the registration that leads to it. Other tests do not notice.
 #[derive(Debug)]
 pub struct Tracestamp {
@@ -67,6 +70,11 @@ impl Tracestamp {
     /// Starts both and registers the webhook.
     pub fn start(shared: &Shared) -> Result<Self> {
         Self::with_settings(shared, &[])
+    }
+
+    /// The same with Events about Pods, as the component has them.
+    pub fn with_events(shared: &Shared) -> Result<Self> {
+        Self::with_settings(shared, &[EVENTS])
     }
 
     /// The same with variables of the environment for both programs. Its OTLP receiver runs on the surrounding runtime.
@@ -141,8 +149,13 @@ impl Tracestamp {
     fn register_some(&mut self, kinds: &[&str]) -> Result<()> {
         let ca = fs::read(&self.shared.ca)?;
         let client = registration::url(self.listens.port, &ca);
-        let mut configurations =
-            registration::configurations(&self.shared.kubectl, &self.name, &self.instance, client)?;
+        let events = self.settings.iter().any(|(key, _)| key == EVENTS.0);
+        let manifests = if events {
+            registration::with_events(&self.shared)?
+        } else {
+            registration::of_base(&self.shared.kubectl)?
+        };
+        let mut configurations = registration::configurations(manifests, &self.name, &self.instance, client)?;
         configurations.retain(|configuration| kinds.iter().any(|&kind| configuration["kind"] == kind));
         self.registration = Some(Registration::create(&self.shared.kubectl, &self.name, &configurations)?);
         Ok(())

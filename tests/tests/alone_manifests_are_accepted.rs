@@ -12,6 +12,7 @@ components:
   - ../../components/self-managed
   - ../../components/client-certificates
   - ../../components/api-server-only
+  - ../../components/events
 secretGenerator:
   - name: tracestamp-webhook-tls
     namespace: tracestamp
@@ -50,6 +51,9 @@ async fn every_overlay_and_component_passes_the_api_servers_validation_and_needs
         for overlay in overlays {
             let rendered = tree.render(&overlay).unwrap();
             let roles = rendered.lines().filter(|line| line.starts_with("kind: ") && line.contains("Role")).count();
+            // Of two mutating, two validating and the one of Events, which is listed last.
+            let authorities = rendered.lines().filter(|line| line.trim_start().starts_with("caBundle: ")).count();
+            assert_eq!(authorities, if overlay == "rest" { 5 } else { 0 }, "{overlay}");
             assert_eq!(roles, if overlay == "backfill" { 2 } else { 0 }, "{overlay}");
             let applied = shared
                 .kubectl

@@ -15,6 +15,7 @@ mod alone_tektons_own_tracing;
 mod alone_trace_of_a_native_sidecar;
 mod alone_trace_of_a_pod_evicted_by_the_kubelet;
 mod backfill_tells_what_ended_while_every_replica_was_away;
+mod events_tell_what_a_pod_waited_for;
 mod objects_are_otherwise_untouched;
 mod one_trace_although_the_webhook_was_away;
 mod only_transitions_are_sent;

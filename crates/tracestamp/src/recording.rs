@@ -21,8 +21,9 @@ pub const MAX_LINE: usize = 16 << 20;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// The recordings that the command brings along, by name.
-pub const EMBEDDED: [(&str, &[u8]); 9] = [
+pub const EMBEDDED: [(&str, &[u8]); 10] = [
     ("success", include_bytes!("../recordings/success.jsonl.zst")),
+    ("slow-pull", include_bytes!("../recordings/slow-pull.jsonl.zst")),
     ("evicted", include_bytes!("../recordings/evicted.jsonl.zst")),
     ("fail", include_bytes!("../recordings/fail.jsonl.zst")),
     ("cancel", include_bytes!("../recordings/cancel.jsonl.zst")),

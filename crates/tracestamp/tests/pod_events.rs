@@ -85,7 +85,7 @@ fn spans(reviews: &[Review], replicas: &[PodEvents], mut dealt: impl FnMut() -> 
 }
 
 fn replicas(number: usize) -> Vec<PodEvents> {
-    (0..number).map(|_| PodEvents::new(Duration::from_secs(900))).collect()
+    (0..number).map(|_| PodEvents::new(Duration::from_mins(15))).collect()
 }
 
 #[test]

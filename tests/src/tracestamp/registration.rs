@@ -1,13 +1,17 @@
 //! The two webhook configurations of `manifests/base`, led to a process on this machine.
 
+use std::fs;
+
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::LABEL;
+use crate::installation::Tree;
 use crate::kubectl::Kubectl;
 use crate::machine;
+use crate::shared::Shared;
 
 /// Both kinds of a registration.
 pub(super) const ALL: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
@@ -26,17 +30,50 @@ pub(super) fn service(namespace: &str, name: &str, ca: &[u8]) -> impl Fn(&str) -
     move |path| json!({"service": {"namespace": namespace, "name": name, "path": path}, "caBundle": ca})
 }
 
-/// The mutating and the validating configuration, called `name`, for the namespaces of `instance`.
+/// An overlay with Events and nothing else.
+const EVENTS: &str = "
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [../../base]
+components: [../../components/events]
+";
+
+/// The mutating and the validating configuration of the base.
+pub(crate) fn of_base(kubectl: &Kubectl) -> Result<Vec<Value>> {
+    let base = machine::project().join("manifests/base");
+    let [mutating, validating] = ["mutating.yaml", "validating.yaml"].map(|file| base.join(file).display().to_string());
+    kubectl.objects(&[
+        "create",
+        "--dry-run=client",
+        "--validate=false",
+        "-o",
+        "json",
+        "-f",
+        &mutating,
+        "-f",
+        &validating,
+    ])
+}
+
+/// The same with the component that sends Events.
+pub(super) fn with_events(shared: &Shared) -> Result<Vec<Value>> {
+    let tree = Tree::copy(shared)?;
+    let rendered = tree.add("with-events", EVENTS)?.join("rendered.yaml");
+    fs::write(&rendered, tree.render("with-events")?)?;
+    let rendered = rendered.display().to_string();
+    let read = ["create", "--dry-run=client", "--validate=false", "-o", "json", "-f", &rendered];
+    let mut objects = shared.kubectl.objects(&read)?;
+    objects.retain(|object| ALL.iter().any(|&kind| object["kind"] == kind));
+    Ok(objects)
+}
+
+/// Those configurations, called `name`, for the namespaces of `instance`.
 pub(crate) fn configurations(
-    kubectl: &Kubectl,
+    mut configurations: Vec<Value>,
     name: &str,
     instance: &str,
     client: impl Fn(&str) -> Value,
 ) -> Result<Vec<Value>> {
-    let base = machine::project().join("manifests/base");
-    let [mutating, validating] = ["mutating.yaml", "validating.yaml"].map(|file| base.join(file).display().to_string());
-    let read = ["create", "--dry-run=client", "--validate=false", "-o", "json", "-f", &mutating, "-f", &validating];
-    let mut configurations = kubectl.objects(&read)?;
     for configuration in &mut configurations {
         put(configuration, "/metadata", json!({"name": name}))?;
         let webhooks = configuration.get_mut("webhooks").and_then(Value::as_array_mut);

@@ -44,7 +44,8 @@ impl Service {
         namespace.kubectl.apply(&service.to_string())?;
         let ca = std::fs::read(authority.certificate_file())?;
         let client = registration::service(&namespace.name, "tracestamp", &ca);
-        let configurations = registration::configurations(&shared.kubectl, &instance, &instance, client)?;
+        let configurations =
+            registration::configurations(registration::of_base(&shared.kubectl)?, &instance, &instance, client)?;
         let registration = Registration::create(&shared.kubectl, &instance, &configurations)?;
         let service = Self { replicas, _registration: registration, namespace };
         service.route([true, true])?;

@@ -9,7 +9,8 @@ use tracestamp_admission::{Decision, Endpoint, Entropy, Review};
 use tracestamp_core::span::{self, SpanRecord};
 use tracestamp_core::{Config, Timestamp};
 
-pub const ALL: [&str; 9] = ["cancel", "evicted", "fail", "matrix", "pods", "pull", "sidecar", "success", "timeout"];
+pub const ALL: [&str; 10] =
+    ["cancel", "evicted", "fail", "matrix", "pods", "pull", "sidecar", "slow-pull", "success", "timeout"];
 
 /// One recorded call.
 #[derive(Clone)]

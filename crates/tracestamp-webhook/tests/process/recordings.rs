@@ -17,7 +17,8 @@ fn recorded(name: &str) -> Vec<(&'static str, String)> {
     lines.lines().map(review).collect()
 }
 
-const ALL: [&str; 9] = ["cancel", "evicted", "fail", "matrix", "pods", "pull", "sidecar", "success", "timeout"];
+const ALL: [&str; 10] =
+    ["cancel", "evicted", "fail", "matrix", "pods", "pull", "sidecar", "slow-pull", "success", "timeout"];
 
 #[tokio::test]
 async fn every_recorded_review_is_allowed_under_its_uid() {

@@ -98,5 +98,5 @@ fn every_embedded_recording_reads_whole() {
 #[test]
 fn a_name_that_is_no_recording_is_answered_with_those_there_are() {
     let error = Recording::open("no-such").err().unwrap().to_string();
-    assert!(error.starts_with("no-such: No such file") && error.contains("success, evicted, fail"), "{error}");
+    assert!(error.starts_with("no-such: No such file") && error.contains("success, slow-pull, evicted"), "{error}");
 }
