@@ -53,13 +53,19 @@ impl Seeds {
         let sub_resource = line.review["request"]["subResource"].as_str().unwrap_or("whole").to_owned();
         let body = serde_json::to_vec(&line.review)?;
         let review = Review::parse(&body)?;
-        let config = Config::default();
+        let config = Config { pod_events: true, ..Config::default() };
         let decide = |endpoint| {
             review.decide(endpoint, &config, Timestamp::from_nanos(line.received_unix_nano), Entropy([1; 20]))
         };
         let (stamp, observe) = (decide(Endpoint::Stamp), decide(Endpoint::Observe));
         for record in &observe.spans {
             keep(&mut self.records, record.what.as_str().to_owned(), span::encode(record, Vec::new())?);
+        }
+        if let Some(event) = &observe.pod_event {
+            let told = format!("{:?}", event.tells);
+            let told = told.split([' ', '{']).next().unwrap_or_default();
+            let name = format!("event-{}-{told}", event.reason).to_lowercase();
+            keep(&mut self.reviews, name, body.clone());
         }
         keep(&mut self.reviews, name(&sub_resource, &stamp, &observe), body.clone());
         Ok(())

@@ -8,10 +8,20 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use tracestamp_admission::{Decision, Endpoint, Entropy, Review, allow};
 use tracestamp_core::context::Sampler;
+use tracestamp_core::object::Object;
+use tracestamp_core::observe::PodPlace;
+use tracestamp_core::span::SpanRecord;
 use tracestamp_core::{CarrierMode, Config, Environment, SealKey, Timestamp, span};
 
 const RECEIVED: Timestamp = Timestamp::from_nanos(1_795_221_523_349_093_363);
 const ENTROPY: Entropy = Entropy([0xa5; 20]);
+
+/// The Pod that every Event is about.
+const POD: &str = r#"{"metadata": {
+    "name": "build-pod", "uid": "u", "creationTimestamp": "2026-11-21T00:38:40Z", "labels": {"tekton.dev/taskRun": "build"},
+    "annotations": {"tracestamp.dev/sample": "always"},
+    "ownerReferences": [{"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "name": "build", "uid": "t", "controller": true}]
+}}"#;
 
 /// As installed, and with everything that can be opted into.
 static CONFIGS: LazyLock<[Config; 2]> = LazyLock::new(|| {
@@ -21,6 +31,7 @@ static CONFIGS: LazyLock<[Config; 2]> = LazyLock::new(|| {
         carrier_mode: CarrierMode::Link,
         label_attributes: vec!["app.kubernetes.io/name".to_owned()],
         annotation_attributes: vec!["tekton.dev/displayName".to_owned()],
+        pod_events: true,
         environment: Environment {
             resource: true,
             otlp_endpoint: Some("http://127.0.0.1:4317".to_owned()),
@@ -51,7 +62,10 @@ fuzz_target!(|body: &[u8]| {
         let observe = review.decide(Endpoint::Observe, config, RECEIVED, ENTROPY);
         assert!(observe.patch.is_none(), "a validating review is never patched");
         answers(&observe);
-        records(&observe);
+        records(&observe.spans);
+        let pod: Object<'_> = serde_json::from_str(POD).expect("a Pod");
+        let place = PodPlace::of(&pod, "ci", config).expect("a traced Pod");
+        records(&observe.pod_event.iter().filter_map(|event| place.span(event, config)).collect::<Vec<_>>());
     }
 });
 
@@ -75,8 +89,8 @@ fn applies(stamp: &Decision<'_>, body: &[u8]) {
     json_patch::patch(&mut review["request"]["object"], &patch).expect("the patch applies");
 }
 
-fn records(observe: &Decision<'_>) {
-    for record in &observe.spans {
+fn records(spans: &[SpanRecord<'_>]) {
+    for record in spans {
         assert!(record.start <= record.end, "{record:?} ends before it starts");
         let payload = span::encode(record, Vec::new()).expect("a span can be recorded");
         let read = span::decode(&payload).expect("a recorded span can be read");

@@ -33,6 +33,12 @@ impl Kubectl {
         Self { namespace: None, ..self.clone() }
     }
 
+    /// The same as whom another kubeconfig makes it.
+    #[must_use]
+    pub fn with_kubeconfig(&self, kubeconfig: &Path) -> Self {
+        Self { kubeconfig: kubeconfig.to_owned(), ..self.clone() }
+    }
+
     /// The program, beside which Kubernetes' others lie.
     pub fn program(&self) -> &Path {
         &self.program

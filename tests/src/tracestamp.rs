@@ -77,6 +77,11 @@ impl Tracestamp {
         Self::with_settings(shared, &[EVENTS])
     }
 
+    /// The same with more settings.
+    pub fn with_events_and(shared: &Shared, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::with_settings(shared, &[&[EVENTS], settings].concat())
+    }
+
     /// The same with variables of the environment for both programs. Its OTLP receiver runs on the surrounding runtime.
     pub fn with_settings(shared: &Shared, settings: &[(&str, &str)]) -> Result<Self> {
         let settings = settings.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();

@@ -13,6 +13,7 @@ components:
   - ../../components/client-certificates
   - ../../components/api-server-only
   - ../../components/events
+  - ../../components/events-lookup
 secretGenerator:
   - name: tracestamp-webhook-tls
     namespace: tracestamp
@@ -25,7 +26,7 @@ configMapGenerator:
     files: [ca.crt]
 ";
 
-/// The one component with rights.
+/// The other component with rights.
 const BACKFILL: &str = "
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
@@ -54,7 +55,7 @@ async fn every_overlay_and_component_passes_the_api_servers_validation_and_needs
             // Of two mutating, two validating and the one of Events, which is listed last.
             let authorities = rendered.lines().filter(|line| line.trim_start().starts_with("caBundle: ")).count();
             assert_eq!(authorities, if overlay == "rest" { 5 } else { 0 }, "{overlay}");
-            assert_eq!(roles, if overlay == "backfill" { 2 } else { 0 }, "{overlay}");
+            assert_eq!(roles, if ["backfill", "rest"].contains(&&*overlay) { 2 } else { 0 }, "{overlay}");
             let applied = shared
                 .kubectl
                 .run_with(&["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"], &rendered);

@@ -1,11 +1,13 @@
 //! The component `events`: what the kubelet and the scheduler say of a Pod.
 
+use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::task::block_in_place;
-use tracestamp_tests::{Jaeger, JaegerTrace, Namespace, Node, Scenario, Shared, Tracestamp, poll, shared};
+use tracestamp_tests::{Jaeger, JaegerTrace, Kubectl, Namespace, Node, Scenario, Shared, Tracestamp, poll, shared};
 
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -95,6 +97,29 @@ async fn a_pod_that_finds_no_node_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pod_that_no_review_tells_of_is_asked_for_once() {
+    let Some(shared) = shared() else { return };
+    let rights = Rights::of_the_component(&shared).unwrap();
+    let settings = [("TRACESTAMP_POD_EVENTS_LOOKUP", "1s"), ("KUBECONFIG", rights.kubeconfig.to_str().unwrap())];
+    let tracestamp = Tracestamp::with_events_and(&shared, &settings).unwrap();
+    let namespace = tracestamp.namespace("events").unwrap();
+    block_in_place(|| namespace.kubectl.create(NO_NODE)).unwrap();
+
+    assert_eq!(poll_spans(&tracestamp, &namespace, "FailedScheduling").await, 1);
+    let phase = namespace.kubectl.run(&["get", "pods", "-o", "jsonpath={.items[*].status.phase}"]).unwrap();
+    assert_eq!(phase, "Pending", "nothing ended, so no review of the Pod was sent");
+    let metrics = tracestamp.metrics().unwrap();
+    assert_eq!(metrics.sum("tracestamp_pod_lookups_total", &["outcome=\"found\""]), 1);
+    assert_eq!(metrics.sum("tracestamp_pod_lookups_total", &["outcome=\"error\""]), 0);
+    assert!(rights.may("get", "pods"));
+    for (verb, what) in [("list", "pods"), ("patch", "pods"), ("get", "secrets"), ("get", "taskruns.tekton.dev")] {
+        assert!(!rights.may(verb, what), "{verb} {what}");
+    }
+    let roles = format!("clusterrole/{0} clusterrolebinding/{0}", rights.name);
+    shared.kubectl.run(&[&["delete"][..], &roles.split(' ').collect::<Vec<_>>()].concat()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_all_events_only_those_are_sent_that_tell() {
     let Some(shared) = shared() else { return };
     let mut tracestamp = Tracestamp::with_events(&shared).unwrap();
@@ -114,6 +139,37 @@ async fn of_all_events_only_those_are_sent_that_tell() {
     assert!(of_api_server("apiserver_admission_match_condition_exclusions_total") > 0, "every Event was sent");
     assert_eq!(of_api_server("apiserver_admission_match_condition_evaluation_errors_total"), 0);
     block_in_place(|| tracestamp.finish()).unwrap();
+}
+
+/// A kubeconfig with the rights of the component `events-lookup` and no others.
+struct Rights {
+    name: String,
+    kubeconfig: PathBuf,
+    kubectl: Kubectl,
+}
+
+impl Rights {
+    fn of_the_component(shared: &Shared) -> anyhow::Result<Self> {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/components/events-lookup/rbac.yaml");
+        let account = shared.namespace("lookup", &[])?;
+        let name = account.name.clone();
+        let rbac = fs::read_to_string(file)?
+            .replace("namespace: tracestamp", &format!("namespace: {name}"))
+            .replace("tracestamp-events-lookup", &name);
+        account.kubectl.run(&["create", "serviceaccount", "tracestamp"])?;
+        account.kubectl.anywhere().apply(&rbac)?;
+        let token = account.kubectl.run(&["create", "token", "tracestamp"])?;
+        let mut config: Value = serde_json::from_str(&shared.kubectl.run(&["config", "view", "--raw", "-o", "json"])?)?;
+        config["users"][0]["user"] = json!({"token": token.trim()});
+        let kubeconfig = shared.directory.join(format!("{name}.kubeconfig"));
+        fs::write(&kubeconfig, config.to_string())?;
+        let kubectl = account.kubectl.with_kubeconfig(&kubeconfig);
+        Ok(Self { name, kubeconfig, kubectl })
+    }
+
+    fn may(&self, verb: &str, what: &str) -> bool {
+        self.kubectl.run(&["auth", "can-i", verb, what]).is_ok()
+    }
 }
 
 fn await_end(namespace: &Namespace, task_run: &str) {

@@ -215,8 +215,7 @@ impl Review<'_> {
     /// What Events about the Pod of an observed review have to be told; `None` when it is not to be traced.
     pub fn pod_place(&self, config: &Config) -> Option<PodPlace> {
         self.pod_uid()?;
-        let subject = Subject::new(Kind::Pod, self.request.namespace(), self.request.subject()?, config)?;
-        (!subject.excluded() && subject.is_traced()).then(|| subject.pod_place()).flatten()
+        PodPlace::of(self.request.subject()?, self.request.namespace(), config)
     }
 
     fn observe<'r>(

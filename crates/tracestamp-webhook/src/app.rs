@@ -26,25 +26,25 @@ type Decide = for<'r> fn(&'r Review<'r>, Endpoint, &'r Config, Timestamp, Entrop
 
 /// What all reviews share.
 pub(crate) struct App {
-    config: Config,
+    config: Arc<Config>,
     switch: Switch,
     recorder: Recorder,
     metrics: Metrics,
     bodies: Bodies,
     /// `None` when Events are not read.
-    pod_events: Option<PodEvents>,
+    pod_events: Option<Arc<PodEvents>>,
     /// A field only because no input is known that makes the real one panic.
     decide: Decide,
 }
 
 impl App {
     pub(crate) fn new(
-        config: Config,
+        config: Arc<Config>,
         switch: Switch,
         recorder: Recorder,
         metrics: Metrics,
         bodies: Bodies,
-        pod_events: Option<PodEvents>,
+        pod_events: Option<Arc<PodEvents>>,
     ) -> Self {
         let decide: Decide =
             |review, endpoint, config, received, entropy| review.decide(endpoint, config, received, entropy);

@@ -16,6 +16,7 @@ mod body;
 mod deadline;
 mod metrics;
 mod pod_events;
+mod pod_lookup;
 mod recorder;
 mod switch;
 
@@ -33,6 +34,7 @@ pub use args::{Args, StampArgs};
 use body::Bodies;
 use metrics::Metrics;
 pub use pod_events::{Fate, Placed, PodEvents};
+use pod_lookup::PodLookup;
 use recorder::Recorder;
 use switch::Switch;
 
@@ -52,7 +54,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let metrics = Metrics::new(&mut registry);
 
     // Whatever can be wrong with the settings is found before a port is bound.
-    let config = Config { pod_events: pod_events.pod_events, ..stamp.into_config()? };
+    let config = Arc::new(Config { pod_events: pod_events.enabled, ..stamp.into_config()? });
     let tls = tls.load(&mut registry, readiness.check("certificate"))?;
     let append_timeout = spool.append_timeout;
     metrics.spool_max_bytes.set(i64::try_from(spool.spool_max_bytes).unwrap_or(i64::MAX));
@@ -70,8 +72,19 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     tls.reload.spawn(reload_interval);
     switch.spawn(reload_interval);
     let bodies = Bodies::new(max_body_bytes, max_bodies_bytes);
-    let app = App::new(config, switch, recorder, metrics, bodies, pod_events.memory());
+    let memory = pod_events.memory().map(Arc::new);
+    let lookup = match (pod_events.lookup, &memory) {
+        (Some(after), Some(memory)) => {
+            let parts = (Arc::clone(&config), Arc::clone(memory), recorder.clone(), metrics.clone());
+            Some(tokio::spawn(PodLookup::new(after, parts).await?.run()))
+        }
+        _ => None,
+    };
+    let app = App::new(config, switch, recorder, metrics, bodies, memory);
     server.serve(Arc::new(app).router(), shutdown, drain, readiness.check("server")).await;
+    if let Some(lookup) = lookup {
+        lookup.abort();
+    }
     recorded.await_end().await;
     Ok(())
 }

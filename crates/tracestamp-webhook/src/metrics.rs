@@ -30,6 +30,7 @@ pub(crate) struct Metrics {
     panics: Counter,
     pod_events: Family<OutcomeLabel, Counter>,
     pod_events_waiting: Gauge,
+    pod_lookups: Family<OutcomeLabel, Counter>,
     pub(crate) tracing_enabled: Gauge,
     pub(crate) spool_max_bytes: Gauge,
 }
@@ -103,6 +104,11 @@ impl Metrics {
             panics: register(registry, "panics", "Decisions that panicked; each is a fault of tracestamp"),
             pod_events,
             pod_events_waiting: register(registry, "pod_events_waiting", "Events that wait for a review of their Pod"),
+            pod_lookups: register(
+                registry,
+                "pod_lookups",
+                "Pods asked of the API server for Events that waited in vain",
+            ),
             spool_max_bytes: register(
                 registry,
                 "spool_max_bytes",
@@ -151,6 +157,10 @@ impl Metrics {
             self.pod_events.get_or_create(&OutcomeLabel { outcome: fate.as_str() }).inc();
         }
         self.pod_events_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn pod_lookup(&self, outcome: &'static str) {
+        self.pod_lookups.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     pub(crate) fn panicked(&self) {

@@ -17,8 +17,12 @@ use tracestamp_admission::{PodEvent, PodPlace, Review};
 use tracestamp_core::span::SpanRecord;
 use tracestamp_core::{Config, Timestamp};
 
-/// How many Pods are remembered, and how many Events wait. Some 600 bytes each: ten megabytes when both are full.
+/// How many Pods are remembered, and how many Events wait. Measured with recorded ones: ten
+/// megabytes when both are full.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(8192).unwrap();
+
+/// How many Pods are asked for in one go.
+const LOOKUPS: usize = 64;
 
 /// What became of an Event.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -102,6 +106,29 @@ impl PodEvents {
             self.state().pod(uid, place, config, &mut placed);
         }
         placed
+    }
+
+    /// Takes what was found out about a Pod elsewhere: its place, or that it is none that is traced.
+    pub(crate) fn learn(&self, uid: &str, place: Option<PodPlace>, config: &Config) -> Placed {
+        let mut placed = Placed::default();
+        self.state().pod(uid, place, config, &mut placed);
+        placed
+    }
+
+    /// Of each Pod an Event of which has waited this long, one.
+    pub(crate) fn overdue(&self, after: Duration, now: Timestamp) -> Vec<PodEvent> {
+        let mut overdue: Vec<PodEvent> = Vec::new();
+        let state = self.state();
+        let late = |waiting: &&Waiting| now.seconds_since(waiting.since) >= after.as_secs_f64();
+        for Waiting { event, .. } in state.waiting.iter().take_while(late) {
+            if overdue.len() == LOOKUPS {
+                break;
+            }
+            if !overdue.iter().any(|other| other.pod_uid == event.pod_uid) {
+                overdue.push(PodEvent::clone(event));
+            }
+        }
+        overdue
     }
 
     /// How many Events wait.

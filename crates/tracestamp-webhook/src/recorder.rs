@@ -32,6 +32,7 @@ impl Append for Writer {
 }
 
 /// The reviews' side of the thread.
+#[derive(Clone)]
 pub(crate) struct Recorder {
     jobs: SyncSender<Job>,
     timeout: Duration,

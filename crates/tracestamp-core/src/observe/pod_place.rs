@@ -7,7 +7,7 @@ use super::container::image_attributes;
 use super::outcome::Outcome;
 use super::pod::attempt;
 use super::scribe::{Draft, Extent, Scribe, VALUE_LIMIT};
-use crate::object::Kind;
+use crate::object::{Kind, Object};
 use crate::pod_event::{PodEvent, Tells};
 use crate::seal::Seal;
 use crate::span::{Attribute, SpanRecord, SpanWhat, Status, decode, encode};
@@ -23,13 +23,14 @@ pub struct PodPlace {
     record: Option<Box<[u8]>>,
 }
 
-impl Subject<'_> {
-    /// What Events about this Pod have to be told; `None` when it is no Pod, or tells too little of itself.
-    pub fn pod_place(&self) -> Option<PodPlace> {
-        let created = self.metadata.created().filter(|_| self.kind == Kind::Pod)?;
-        let identity = self.identity()?;
+impl PodPlace {
+    /// What Events about this Pod have to be told; `None` when it is none that is traced, or tells too little of itself.
+    pub fn of(pod: &Object<'_>, namespace: &str, config: &Config) -> Option<Self> {
+        let subject = Subject::new(Kind::Pod, namespace, pod, config)?;
+        let created = subject.metadata.created().filter(|_| !subject.excluded() && subject.is_traced())?;
+        let identity = subject.identity()?;
         let sampled = identity.context.flags.sampled();
-        let scribe = Scribe::new(self, identity, created);
+        let scribe = Scribe::new(&subject, identity, created);
         let record = scribe.record(Draft {
             what: SpanWhat::Pod,
             span_id: scribe.own(),
@@ -37,15 +38,13 @@ impl Subject<'_> {
             name: Cow::Borrowed(""),
             extent: Extent::at(created),
             outcome: Outcome::UNTOLD,
-            attributes: vec![Attribute::new("tracestamp.attempt", attempt(self.name()))],
+            attributes: vec![Attribute::new("tracestamp.attempt", attempt(subject.name()))],
             events: Vec::new(),
         });
         let record = sampled.then(|| encode(&record, Vec::new()).ok()).flatten().map(Vec::into_boxed_slice);
-        Some(PodPlace { name: self.name().into(), namespace: self.namespace.into(), record })
+        Some(Self { name: subject.name().into(), namespace: namespace.into(), record })
     }
-}
 
-impl PodPlace {
     /// Whether the Event is about this Pod, of which it names the uid. Anybody may write Events, but only in namespaces
     /// of their own.
     pub fn is_of(&self, event: &PodEvent) -> bool {

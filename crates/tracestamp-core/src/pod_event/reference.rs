@@ -36,9 +36,11 @@ impl<'a> Reference<'a> {
 
     /// The Pod's uid and name, when they can be such.
     pub(super) fn pod(&self) -> Option<(&str, &str)> {
-        let valid = |text: Option<&'_ Text<'_>>, limit| text.is_some_and(|text| (1..=limit).contains(&text.len()));
-        let both = valid(self.uid.as_ref(), UID_LIMIT) && valid(self.name.as_ref(), NAME_LIMIT);
-        self.uid.as_deref().zip(self.name.as_deref()).filter(|_| both)
+        let uid = self.uid.as_deref().filter(|uid| (1..=UID_LIMIT).contains(&uid.len()))?;
+        let name = self.name.as_deref().filter(|name| (1..=NAME_LIMIT).contains(&name.len()))?;
+        // It may become part of a path.
+        let subdomain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+        (name.bytes().all(subdomain) && !name.starts_with('.')).then_some((uid, name))
     }
 
     /// The container in `spec.containers{build}` or `spec.initContainers{prepare}`

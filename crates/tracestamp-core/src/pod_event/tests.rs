@@ -101,6 +101,11 @@ fn what_anybody_may_write_is_bounded() {
             assert_eq!(read_json(&event), Reading::Unreadable, "{field}");
         }
     }
+    for name in ["../secrets/token", "..", "a/b", "a?b", "A"] {
+        let mut event = event("Killing", "");
+        event["involvedObject"]["name"] = name.into();
+        assert_eq!(read_json(&event), Reading::Unreadable, "{name}");
+    }
     let mut long = event("Killing", "");
     long["involvedObject"]["fieldPath"] = format!("spec.containers{{{image}}}").into();
     assert_eq!(told(read_json(&long)).container, None);

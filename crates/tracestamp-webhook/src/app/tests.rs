@@ -38,7 +38,8 @@ fn webhook_on(spool: impl Append, endpoint: &str, directory: tempfile::TempDir) 
     let metrics = Metrics::new(&mut registry);
     let (recorder, _) = Recorder::start(spool, Duration::from_millis(50), metrics.clone()).unwrap();
     let switch = Switch::new(switch, metrics.clone());
-    let app = App::new(stamp.into_config().unwrap(), switch, recorder, metrics, Bodies::new(64 << 10, 0), None);
+    let app =
+        App::new(Arc::new(stamp.into_config().unwrap()), switch, recorder, metrics, Bodies::new(64 << 10, 0), None);
     Webhook { app: Arc::new(app), registry, _directory: directory }
 }
 

@@ -12,16 +12,20 @@ use crate::pod_events::PodEvents;
 pub(crate) struct PodEventArgs {
     /// Reads Events about Pods: spans of image pulls, and of what else the kubelet and the scheduler say. Needs the
     /// registration of manifests/components/events.
-    #[arg(long, env = "TRACESTAMP_POD_EVENTS")]
-    pub(crate) pod_events: bool,
+    #[arg(long = "pod-events", id = "pod_events", env = "TRACESTAMP_POD_EVENTS")]
+    pub(crate) enabled: bool,
     /// How long an Event waits for a review of its Pod, which tells its trace. Past it the Event is dropped and counted.
-    #[arg(long, env = "TRACESTAMP_POD_EVENTS_HOLD", value_name = "DURATION", default_value = "15m", value_parser = parse_interval)]
-    pub(crate) pod_events_hold: Duration,
+    #[arg(long = "pod-events-hold", id = "pod_events_hold", env = "TRACESTAMP_POD_EVENTS_HOLD", value_name = "DURATION", default_value = "15m", value_parser = parse_interval)]
+    pub(crate) hold: Duration,
+    /// How long an Event waits before its Pod is asked of the API server, by one GET outside of any review. Not at all
+    /// unless set; needs the rights of manifests/components/events-lookup.
+    #[arg(long = "pod-events-lookup", id = "pod_events_lookup", env = "TRACESTAMP_POD_EVENTS_LOOKUP", value_name = "DURATION", value_parser = parse_interval)]
+    pub(crate) lookup: Option<Duration>,
 }
 
 impl PodEventArgs {
     /// The memory that Events need; none when they are not read.
     pub(crate) fn memory(&self) -> Option<PodEvents> {
-        self.pod_events.then(|| PodEvents::new(self.pod_events_hold))
+        self.enabled.then(|| PodEvents::new(self.hold))
     }
 }

@@ -4,7 +4,7 @@ use tracestamp_core::span::{SpanWhat, Status};
 
 use super::*;
 
-const HOLD: Duration = Duration::from_secs(60);
+const HOLD: Duration = Duration::from_mins(1);
 const CREATED: &str = "2026-11-21T00:39:30Z";
 
 fn at(seconds: u64) -> Timestamp {

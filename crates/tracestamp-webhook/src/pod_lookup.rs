@@ -1,0 +1,129 @@
+//! Asks the API server for the Pods of Events that have waited in vain: outside of any review, one GET a Pod.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use k8s_openapi::Resource;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Client;
+use kube::api::GetParams;
+use kube::core::Request;
+use tokio::time::{sleep, timeout};
+use tracestamp_core::Config;
+use tracestamp_core::object::Object;
+use tracestamp_core::observe::PodPlace;
+use tracestamp_core::pod_event::PodEvent;
+
+use crate::deadline::Deadline;
+use crate::metrics::Metrics;
+use crate::pod_events::PodEvents;
+use crate::recorder::{Recorder, Spans};
+
+/// The longest between two looks at what waits.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How long one GET may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Looks for the Pods of Events.
+pub(crate) struct PodLookup {
+    client: Client,
+    /// How long an Event waits before its Pod is asked for.
+    after: Duration,
+    config: Arc<Config>,
+    pod_events: Arc<PodEvents>,
+    recorder: Recorder,
+    metrics: Metrics,
+}
+
+/// Why a Pod is not known now.
+enum Unknown {
+    /// There is none of that uid.
+    Gone,
+    /// The API server did not tell.
+    Error(kube::Error),
+    /// It did not tell in time.
+    Late,
+}
+
+impl PodLookup {
+    /// Asks the API server of the service account, or of kubectl's configuration.
+    pub(crate) async fn new(
+        after: Duration,
+        (config, pod_events, recorder, metrics): (Arc<Config>, Arc<PodEvents>, Recorder, Metrics),
+    ) -> anyhow::Result<Self> {
+        let connect = async { anyhow::Ok(Client::try_from(kube::Config::infer().await?)?) };
+        let client = connect.await.context("--pod-events-lookup needs a service account or a kubeconfig")?;
+        Ok(Self { client, after, config, pod_events, recorder, metrics })
+    }
+
+    /// Goes on until it is dropped.
+    pub(crate) async fn run(self) {
+        let mut failing = false;
+        loop {
+            sleep(self.after.min(PAUSE)).await;
+            for event in self.pod_events.overdue(self.after, tracestamp_runtime::now()) {
+                let place = match self.get(&event).await {
+                    Ok(place) => {
+                        self.metrics.pod_lookup("found");
+                        place
+                    }
+                    Err(Unknown::Gone) => {
+                        self.metrics.pod_lookup("gone");
+                        None
+                    }
+                    Err(unknown) => {
+                        self.metrics.pod_lookup("error");
+                        if !failing {
+                            tracing::warn!(reason = %unknown, "Pods cannot be read; Events wait for reviews alone.");
+                        }
+                        failing = true;
+                        // The next look tries again: what waits is bounded in number and time.
+                        break;
+                    }
+                };
+                failing = false;
+                self.place(&event.pod_uid, place).await;
+            }
+        }
+    }
+
+    async fn get(&self, event: &PodEvent) -> Result<Option<PodPlace>, Unknown> {
+        let path = format!("/api/{}/namespaces/{}/pods", Pod::API_VERSION, event.namespace);
+        let Ok(request) = Request::new(path).get(&event.pod_name, &GetParams::default()) else {
+            return Err(Unknown::Gone);
+        };
+        let body = match timeout(PATIENCE, self.client.request_text(request)).await {
+            Err(_) => return Err(Unknown::Late),
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => return Err(Unknown::Gone),
+            Ok(Err(error)) => return Err(Unknown::Error(error)),
+            Ok(Ok(body)) => body,
+        };
+        let Ok(object) = serde_json::from_str::<Object<'_>>(&body) else { return Err(Unknown::Gone) };
+        // Another Pod may have the name by now.
+        let uid = object.metadata.as_ref().and_then(|metadata| metadata.uid.as_deref());
+        if uid != Some(event.pod_uid.as_str()) {
+            return Err(Unknown::Gone);
+        }
+        Ok(PodPlace::of(&object, &event.namespace, &self.config))
+    }
+
+    async fn place(&self, uid: &str, place: Option<PodPlace>) {
+        let placed = self.pod_events.learn(uid, place, &self.config);
+        self.metrics.pod_events(&placed.fates, self.pod_events.waiting());
+        let spans = Spans::encode(&placed.spans, &self.metrics);
+        if !spans.is_empty() {
+            self.recorder.record(spans, Deadline::of(None, tokio::time::Instant::now())).await;
+        }
+    }
+}
+
+impl std::fmt::Display for Unknown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Gone => f.write_str("it is gone"),
+            Self::Error(error) => error.fmt(f),
+            Self::Late => write!(f, "no answer in {PATIENCE:?}"),
+        }
+    }
+}
