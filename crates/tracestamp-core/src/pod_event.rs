@@ -57,9 +57,9 @@ pub enum Tells {
         image: String,
         /// From the request to the end, in nanoseconds.
         took: u64,
-        /// How much of it was spent waiting for other pulls, in nanoseconds. Kubelets before 1.27 do not tell.
+        /// How much of it was spent waiting for other pulls, in nanoseconds. Older kubelets do not tell.
         waited: Option<u64>,
-        /// The image's size in bytes. Kubelets before 1.29 do not tell.
+        /// The image's size in bytes. Older kubelets do not tell.
         size: Option<i64>,
     },
     /// An image could not be pulled.

@@ -29,7 +29,7 @@ const LOOKUPS: usize = 64;
 pub enum Fate {
     /// It gave a span.
     Recorded,
-    /// Its Pod is none that is traced, or its trace is not recorded.
+    /// Its Pod is none that is traced or is gone, or its trace is not recorded.
     NotTraced,
     /// It names a Pod by the uid of another.
     Foreign,

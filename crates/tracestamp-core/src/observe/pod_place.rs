@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::container::image_attributes;
-
 use super::outcome::Outcome;
 use super::pod::attempt;
 use super::scribe::{Draft, Extent, Scribe, VALUE_LIMIT};

@@ -78,12 +78,33 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
             ));
         }
     }
+    findings.extend(events(facts, &webhooks));
     findings.extend(selectors(facts, &webhooks));
     if findings.is_empty() {
         findings.push(Finding::ok(TOPIC, format!("{} webhooks, all with failurePolicy Ignore", webhooks.len())));
     }
     findings.extend(order(facts));
     findings
+}
+
+/// Whether what sends Events and what reads them fit each other, and the runs.
+fn events(facts: &Facts, webhooks: &[Webhook<'_>]) -> Option<Finding> {
+    let of = |name: &str| webhooks.iter().find(|webhook| webhook.name == name);
+    let setting = |settings: &std::collections::BTreeMap<String, String>| {
+        settings.get("TRACESTAMP_POD_EVENTS").is_some_and(|value| value == "true")
+    };
+    let read = facts.settings.as_ref().ok().map(setting);
+    let what = match (of("events.observe.tracestamp.dev"), read) {
+        (Some(_), Some(false)) => "Events are sent, but TRACESTAMP_POD_EVENTS is not true",
+        (None, Some(true)) => "TRACESTAMP_POD_EVENTS is true, but there is no webhook events.observe.tracestamp.dev",
+        (Some(events), _)
+            if Some(events.namespaces) != of("runs.observe.tracestamp.dev").map(|runs| runs.namespaces) =>
+        {
+            "events.observe.tracestamp.dev sees other namespaces than runs.observe.tracestamp.dev"
+        }
+        _ => return None,
+    };
+    Some(Finding::warn("Events", what, "name the component `events` in the overlay, after the others"))
 }
 
 /// Whether any namespace is seen at all, and which are not.

@@ -92,6 +92,17 @@ impl World {
         }
     }
 
+    /// With the component `events`, so set.
+    fn events(&mut self, setting: &str, selector: Value) {
+        let webhooks = self.validating[0]["webhooks"].as_array_mut().unwrap();
+        let mut events = webhooks[0].clone();
+        events["name"] = json!("events.observe.tracestamp.dev");
+        events["namespaceSelector"] = selector;
+        webhooks.push(events);
+        let settings = self.facts.settings.as_mut().unwrap();
+        settings.insert("TRACESTAMP_POD_EVENTS".to_owned(), setting.to_owned());
+    }
+
     fn findings(mut self) -> Vec<Finding> {
         let pod = serde_json::from_value(self.pod).unwrap();
         self.facts.mutating = Ok(serde_json::from_value(self.mutating).unwrap());
@@ -115,6 +126,7 @@ fn wrong(break_it: impl FnOnce(&mut World)) -> Vec<String> {
 #[test]
 fn nothing_is_wrong_with_a_healthy_installation() {
     assert_eq!(wrong(|_| {}), Vec::<String>::new());
+    assert_eq!(wrong(|world| world.events("true", Value::Null)), Vec::<String>::new());
 }
 
 #[test]
@@ -143,6 +155,21 @@ fn each_thing_that_can_be_wrong_is_named_and_nothing_else() {
                 world.mutating[0]["webhooks"][0]["namespaceSelector"] = labels;
             },
             "FAIL selectors: only namespaces that ask for it are seen, and none does",
+        ),
+        (
+            |world| world.events("true", json!({"matchLabels": {"a": "b"}})),
+            "WARN Events: events.observe.tracestamp.dev sees other namespaces than runs.observe.tracestamp.dev",
+        ),
+        (
+            |world| world.events("false", Value::Null),
+            "WARN Events: Events are sent, but TRACESTAMP_POD_EVENTS is not true",
+        ),
+        (
+            |world| {
+                world.events("true", Value::Null);
+                world.validating[0]["webhooks"].as_array_mut().unwrap().pop();
+            },
+            "WARN Events: TRACESTAMP_POD_EVENTS is true, but there is no webhook events.observe.tracestamp.dev",
         ),
         (
             |world| drop(world.mutating[0]["webhooks"][0]["clientConfig"].as_object_mut().unwrap().remove("caBundle")),
