@@ -16,6 +16,9 @@ use tracestamp_runtime::metrics::{LATENCY_BUCKETS, Registry, register};
 /// Why spans did not get into the spool.
 const DROPPED: [&str; 5] = ["encoding", "busy", "gone", "full", "disk"];
 
+/// What may come of a look at a Pod.
+const LOOKED_UP: [&str; 3] = ["found", "gone", "error"];
+
 /// The webhook's metrics; clones share their values.
 #[derive(Clone)]
 pub(crate) struct Metrics {
@@ -92,6 +95,11 @@ impl Metrics {
         for fate in Fate::ALL {
             drop(pod_events.get_or_create(&OutcomeLabel { outcome: fate.as_str() }));
         }
+        let pod_lookups: Family<OutcomeLabel, Counter> =
+            register(registry, "pod_lookups", "Pods asked of the API server for Events that waited in vain");
+        for outcome in LOOKED_UP {
+            drop(pod_lookups.get_or_create(&OutcomeLabel { outcome }));
+        }
         Self {
             reviews: register(registry, "reviews", "Reviews answered with HTTP 200"),
             durations,
@@ -104,11 +112,7 @@ impl Metrics {
             panics: register(registry, "panics", "Decisions that panicked; each is a fault of tracestamp"),
             pod_events,
             pod_events_waiting: register(registry, "pod_events_waiting", "Events that wait for a review of their Pod"),
-            pod_lookups: register(
-                registry,
-                "pod_lookups",
-                "Pods asked of the API server for Events that waited in vain",
-            ),
+            pod_lookups,
             spool_max_bytes: register(
                 registry,
                 "spool_max_bytes",
