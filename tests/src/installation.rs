@@ -188,6 +188,12 @@ fn load_image(shared: &Shared) -> Result<()> {
     succeed(Command::new("ctr").arg("--address").arg(container_runtime()).args(import).arg(Path::new(&archive)))
 }
 
+/// Takes an image from the node, so that it has to be pulled again: a cluster may be kept between runs of a test.
+pub fn forget_image(name: &str) -> Result<()> {
+    let remove = ["--namespace", "k8s.io", "images", "rm", "--sync", name];
+    succeed(Command::new("ctr").arg("--address").arg(container_runtime()).args(remove))
+}
+
 fn succeed(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("{command:?}"))?;
     if !output.status.success() {

@@ -50,7 +50,7 @@ pub use component::Component;
 pub use creator::Creator;
 pub use expect::{Played, expect_trace, expect_trace_while, expect_trace_with};
 pub use hex::hex;
-pub use installation::{Installation, Tree};
+pub use installation::{Installation, Tree, forget_image};
 pub use jaeger::Jaeger;
 pub use jaeger_server::JaegerServer;
 pub use kubectl::Kubectl;

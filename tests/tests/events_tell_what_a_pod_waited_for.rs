@@ -7,7 +7,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
-use tracestamp_tests::{Jaeger, JaegerTrace, Kubectl, Namespace, Node, Scenario, Shared, Tracestamp, poll, shared};
+use tracestamp_tests::{
+    Jaeger, JaegerTrace, Kubectl, Namespace, Node, Scenario, Shared, Tracestamp, forget_image, poll, shared,
+};
 
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -32,6 +34,7 @@ async fn a_slow_pull_is_the_long_span_it_is() {
     let tracestamp = Tracestamp::with_events(&shared).unwrap();
     let namespace = tracestamp.namespace("events").unwrap();
     block_in_place(|| {
+        forget_image("test.local/slow:1").unwrap();
         namespace.kubectl.create(SLOW_IMAGE).unwrap();
         await_end(&namespace, "slow");
     });
@@ -115,7 +118,7 @@ async fn a_pod_that_no_review_tells_of_is_asked_for_once() {
     for (verb, what) in [("list", "pods"), ("patch", "pods"), ("get", "secrets"), ("get", "taskruns.tekton.dev")] {
         assert!(!rights.may(verb, what), "{verb} {what}");
     }
-    let roles = format!("clusterrole/{0} clusterrolebinding/{0}", rights.name);
+    let roles = format!("clusterrole/{0} clusterrolebinding/{0}", rights.account.name);
     shared.kubectl.run(&[&["delete"][..], &roles.split(' ').collect::<Vec<_>>()].concat()).unwrap();
 }
 
@@ -143,7 +146,8 @@ async fn of_all_events_only_those_are_sent_that_tell() {
 
 /// A kubeconfig with the rights of the component `events-lookup` and no others.
 struct Rights {
-    name: String,
+    /// The service account's, without which its token is none.
+    account: Namespace,
     kubeconfig: PathBuf,
     kubectl: Kubectl,
 }
@@ -152,10 +156,10 @@ impl Rights {
     fn of_the_component(shared: &Shared) -> anyhow::Result<Self> {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/components/events-lookup/rbac.yaml");
         let account = shared.namespace("lookup", &[])?;
-        let name = account.name.clone();
+        let name = &account.name;
         let rbac = fs::read_to_string(file)?
             .replace("namespace: tracestamp", &format!("namespace: {name}"))
-            .replace("tracestamp-events-lookup", &name);
+            .replace("tracestamp-events-lookup", name);
         account.kubectl.run(&["create", "serviceaccount", "tracestamp"])?;
         account.kubectl.anywhere().apply(&rbac)?;
         let token = account.kubectl.run(&["create", "token", "tracestamp"])?;
@@ -164,7 +168,7 @@ impl Rights {
         let kubeconfig = shared.directory.join(format!("{name}.kubeconfig"));
         fs::write(&kubeconfig, config.to_string())?;
         let kubectl = account.kubectl.with_kubeconfig(&kubeconfig);
-        Ok(Self { name, kubeconfig, kubectl })
+        Ok(Self { account, kubeconfig, kubectl })
     }
 
     fn may(&self, verb: &str, what: &str) -> bool {
