@@ -13,7 +13,7 @@ use tracestamp_tests::{
 
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// An image that the registry takes four seconds a part for.
+/// An image that the registry takes two seconds for, whatever it is asked of it.
 const SLOW_IMAGE: &str = r#"{
     "apiVersion": "tekton.dev/v1", "kind": "TaskRun", "metadata": {"name": "slow"},
     "spec": {"taskSpec": {"steps": [{"name": "show", "image": "test.local/slow:1", "command": ["true"]}]}}
@@ -43,7 +43,7 @@ async fn a_slow_pull_is_the_long_span_it_is() {
     let pull = of_event(&trace, "pull test.local/slow:1");
     let told = events(&namespace, "Pulled").into_iter().find_map(|event| duration(&event["message"])).unwrap();
     let took = pull.end.duration_since(pull.start);
-    assert!(took >= SignedDuration::from_secs(4), "{took}");
+    assert!(took >= SignedDuration::from_secs(2), "{took}");
     assert!(took.checked_sub(told).unwrap().abs() <= SignedDuration::from_micros(1), "{took}, but {told} is told");
     assert_eq!(parent(&trace, pull).what(), "pod");
     let [step] = &trace.of("step").collect::<Vec<_>>()[..] else { panic!("{trace:?}") };
