@@ -15,6 +15,7 @@ mod children;
 mod deletions;
 mod envelope;
 mod environment;
+mod events;
 mod forgery;
 mod limits;
 mod missed;
