@@ -72,13 +72,8 @@ impl Tracestamp {
         Self::with_settings(shared, &[])
     }
 
-    /// The same with Events about Pods, as the component has them.
-    pub fn with_events(shared: &Shared) -> Result<Self> {
-        Self::with_settings(shared, &[EVENTS])
-    }
-
-    /// The same with more settings.
-    pub fn with_events_and(shared: &Shared, settings: &[(&str, &str)]) -> Result<Self> {
+    /// The same with Events about Pods, as the component has them, and more settings.
+    pub fn with_events(shared: &Shared, settings: &[(&str, &str)]) -> Result<Self> {
         Self::with_settings(shared, &[&[EVENTS], settings].concat())
     }
 

@@ -31,7 +31,7 @@ const NO_NODE: &str = r#"{
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_pull_is_the_long_span_it_is() {
     let Some(shared) = shared() else { return };
-    let tracestamp = Tracestamp::with_events(&shared).unwrap();
+    let tracestamp = Tracestamp::with_events(&shared, &[]).unwrap();
     let namespace = tracestamp.namespace("events").unwrap();
     block_in_place(|| {
         forget_image("test.local/slow:1").unwrap();
@@ -65,7 +65,7 @@ async fn a_slow_pull_is_the_long_span_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_image_is_a_failed_pull() {
     let Some(shared) = shared() else { return };
-    let tracestamp = Tracestamp::with_events(&shared).unwrap();
+    let tracestamp = Tracestamp::with_events(&shared, &[]).unwrap();
     let namespace = tracestamp.namespace("events").unwrap();
     let runs = block_in_place(|| Scenario::load("image-pull").unwrap().play(&namespace)).unwrap();
     let name = runs[0]["metadata"]["name"].as_str().unwrap();
@@ -87,7 +87,7 @@ async fn a_missing_image_is_a_failed_pull() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_that_finds_no_node_says_so() {
     let Some(shared) = shared() else { return };
-    let tracestamp = Tracestamp::with_events(&shared).unwrap();
+    let tracestamp = Tracestamp::with_events(&shared, &[]).unwrap();
     let namespace = tracestamp.namespace("events").unwrap();
     block_in_place(|| {
         namespace.kubectl.create(NO_NODE).unwrap();
@@ -104,7 +104,7 @@ async fn a_pod_that_no_review_tells_of_is_asked_for_once() {
     let Some(shared) = shared() else { return };
     let rights = Rights::of_the_component(&shared).unwrap();
     let settings = [("TRACESTAMP_POD_EVENTS_LOOKUP", "1s"), ("KUBECONFIG", rights.kubeconfig.to_str().unwrap())];
-    let tracestamp = Tracestamp::with_events_and(&shared, &settings).unwrap();
+    let tracestamp = Tracestamp::with_events(&shared, &settings).unwrap();
     let namespace = tracestamp.namespace("events").unwrap();
     block_in_place(|| namespace.kubectl.create(NO_NODE)).unwrap();
 
@@ -125,7 +125,7 @@ async fn a_pod_that_no_review_tells_of_is_asked_for_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_all_events_only_those_are_sent_that_tell() {
     let Some(shared) = shared() else { return };
-    let mut tracestamp = Tracestamp::with_events(&shared).unwrap();
+    let mut tracestamp = Tracestamp::with_events(&shared, &[]).unwrap();
     let namespace = tracestamp.namespace("events").unwrap();
     block_in_place(|| Scenario::load("success").unwrap().play(&namespace)).unwrap();
 

@@ -3,7 +3,7 @@
 use tracestamp_core::context::TraceId;
 use tracestamp_core::object::{Kind, Object};
 use tracestamp_core::observe::{Change, PodPlace, may_end};
-use tracestamp_core::pod_event::{self, PodEvent, Reading};
+use tracestamp_core::pod_event::{self, PodEvent, Reading, Topic};
 use tracestamp_core::span::SpanRecord;
 use tracestamp_core::stamp::{Annotation, Entropy};
 use tracestamp_core::{Config, Note, Subject, Timestamp};
@@ -130,7 +130,7 @@ impl Review<'_> {
             pod_event: None,
         };
         let Some(kind) = kind else {
-            if request.kind.is_event() {
+            if self.is_event() {
                 decision.kind = "Event";
                 self.observe_event(&mut decision, endpoint, config);
             }
@@ -183,15 +183,20 @@ impl Review<'_> {
     fn observe_event(&self, decision: &mut Decision<'_>, endpoint: Endpoint, config: &Config) {
         let request = &self.request;
         let observed = endpoint == Endpoint::Observe && matches!(decision.operation, "CREATE" | "UPDATE");
-        decision.outcome = match request.subject() {
-            _ if !config.pod_events || !observed => Outcome::NotTraced,
-            None => Outcome::Unreadable,
-            Some(event) if !pod_event::is_read(event) => Outcome::NotTraced,
+        if !config.pod_events || !observed {
+            return;
+        }
+        let Some(event) = request.subject() else {
+            decision.outcome = Outcome::Unreadable;
+            return;
+        };
+        decision.outcome = match Topic::of(event) {
+            None => Outcome::NotTraced,
             _ if request.dry_run == Some(true) => Outcome::DryRun,
             _ if config.excluded_namespaces.contains(decision.namespace) => Outcome::Excluded,
             // Repeats are written into the first of them, under its name.
-            Some(_) if decision.operation == "UPDATE" => Outcome::Repeated,
-            Some(event) => match pod_event::read(event, decision.namespace) {
+            _ if decision.operation == "UPDATE" => Outcome::Repeated,
+            Some(topic) => match pod_event::read(topic, event, decision.namespace) {
                 Reading::Tells(event) => {
                     decision.pod_event = Some(event);
                     Outcome::PodEvent

@@ -42,6 +42,12 @@ impl<'a> Review<'a> {
     pub fn uid(&self) -> &str {
         &self.request.uid
     }
+
+    /// Whether it is about an Event, of either of their API groups.
+    pub fn is_event(&self) -> bool {
+        let GroupKind { group, kind } = &self.request.kind;
+        &**kind == "Event" && matches!(&**group, "" | "events.k8s.io")
+    }
 }
 
 /// The answer that allows without a patch, made from no more of the review than its uid.
@@ -111,13 +117,6 @@ pub(crate) struct GroupKind<'a> {
     pub(crate) group: Text<'a>,
     #[serde(borrow, default)]
     pub(crate) kind: Text<'a>,
-}
-
-impl GroupKind<'_> {
-    /// Events of both of their API groups.
-    pub(crate) fn is_event(&self) -> bool {
-        &*self.kind == "Event" && matches!(&*self.group, "" | "events.k8s.io")
-    }
 }
 
 /// `meta/v1` DeleteOptions, as far as they are read.

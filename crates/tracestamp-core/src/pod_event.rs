@@ -82,26 +82,31 @@ pub enum Reading {
     ImagePresent,
     /// A failed pull in other words: the Event with the cause stands for it.
     SameFailure,
-    /// It is about no Pod, or of another reason.
+    /// It is told in words that are not known.
     Other,
     /// It lacks what every Event of the kubelet and the scheduler has: the Pod's uid and an instant.
     Unreadable,
 }
 
-/// Whether the Event is about a Pod and of a reason that is read.
-pub fn is_read(object: &Object<'_>) -> bool {
-    reason(object).is_some() && Reference::of(object).is_some_and(|about| about.is_pod())
+/// A core/v1 or events.k8s.io/v1 Event about a Pod, of a reason that is read.
+#[derive(Debug)]
+pub struct Topic<'a> {
+    reason: &'static str,
+    about: Reference<'a>,
 }
 
-fn reason(object: &Object<'_>) -> Option<&'static str> {
-    let reason = text::string(object.reason)?;
-    REASONS.iter().find(|known| **known == reason).copied()
+impl<'a> Topic<'a> {
+    /// `None` for any other Event.
+    pub fn of(object: &Object<'a>) -> Option<Self> {
+        let reason = text::string(object.reason)?;
+        let reason = REASONS.iter().find(|known| **known == reason)?;
+        let about = Reference::of(object).filter(Reference::is_pod)?;
+        Some(Self { reason, about })
+    }
 }
 
-/// Reads the CREATE of a core/v1 or events.k8s.io/v1 Event in `namespace`.
-pub fn read(object: &Object<'_>, namespace: &str) -> Reading {
-    let Some(reason) = reason(object) else { return Reading::Other };
-    let Some(about) = Reference::of(object).filter(Reference::is_pod) else { return Reading::Other };
+/// Reads the CREATE of an Event about this in `namespace`.
+pub fn read(Topic { reason, about }: Topic<'_>, object: &Object<'_>, namespace: &str) -> Reading {
     let message = text::string(object.message.or(object.note)).unwrap_or_default();
     let tells = match (reason, message::read(&message)) {
         (PULLED, Message::Pulled { image, took, waited, size }) => {

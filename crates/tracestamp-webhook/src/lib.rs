@@ -60,6 +60,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     metrics.spool_max_bytes.set(i64::try_from(spool.spool_max_bytes).unwrap_or(i64::MAX));
     let (recorder, recorded) = Recorder::start(spool.open()?, append_timeout, metrics.clone())?;
     let switch = Switch::new(switch, metrics.clone());
+    let memory = pod_events.memory().map(Arc::new);
+    let lookup = match (pod_events.lookup, memory.clone()) {
+        (Some(after), Some(memory)) => {
+            Some(PodLookup::new(after, Arc::clone(&config), memory, recorder.clone(), metrics.clone()).await?)
+        }
+        _ => None,
+    };
 
     let server = Server::bind(address, &tls, &limits, &mut registry)
         .await
@@ -72,14 +79,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     tls.reload.spawn(reload_interval);
     switch.spawn(reload_interval);
     let bodies = Bodies::new(max_body_bytes, max_bodies_bytes);
-    let memory = pod_events.memory().map(Arc::new);
-    let lookup = match (pod_events.lookup, &memory) {
-        (Some(after), Some(memory)) => {
-            let parts = (Arc::clone(&config), Arc::clone(memory), recorder.clone(), metrics.clone());
-            Some(tokio::spawn(PodLookup::new(after, parts).await?.run()))
-        }
-        _ => None,
-    };
+    let lookup = lookup.map(|lookup| tokio::spawn(lookup.run()));
     let app = App::new(config, switch, recorder, metrics, bodies, memory);
     server.serve(Arc::new(app).router(), shutdown, drain, readiness.check("server")).await;
     if let Some(lookup) = lookup {

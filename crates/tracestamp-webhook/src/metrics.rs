@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::pod_events::Fate;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -12,6 +11,8 @@ use tracestamp_admission::Endpoint;
 use tracestamp_core::Note;
 use tracestamp_core::span::SpanWhat;
 use tracestamp_runtime::metrics::{LATENCY_BUCKETS, Registry, register};
+
+use crate::pod_events::Fate;
 
 /// Why spans did not get into the spool.
 const DROPPED: [&str; 5] = ["encoding", "busy", "gone", "full", "disk"];

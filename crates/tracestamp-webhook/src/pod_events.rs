@@ -98,10 +98,15 @@ impl PodEvents {
     /// Takes an observed review, and what it tells of a Pod when it is that of an Event.
     pub fn take(&self, review: &Review<'_>, event: Option<Box<PodEvent>>, config: &Config, now: Timestamp) -> Placed {
         let mut placed = Placed::default();
-        self.state().expire(self.hold, now, &mut placed);
+        let mut state = self.state();
+        state.expire(self.hold, now, &mut placed);
         if let Some(event) = event {
-            self.state().event(event, config, now, &mut placed);
-        } else if let Some(uid) = review.pod_uid().filter(|uid| self.state().pods.get(*uid).is_none()) {
+            state.event(event, config, now, &mut placed);
+            return placed;
+        }
+        let unknown = review.pod_uid().filter(|uid| state.pods.get(*uid).is_none());
+        drop(state);
+        if let Some(uid) = unknown {
             let place = review.pod_place(config);
             self.state().pod(uid, place, config, &mut placed);
         }

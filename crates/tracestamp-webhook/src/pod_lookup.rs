@@ -36,21 +36,20 @@ pub(crate) struct PodLookup {
     metrics: Metrics,
 }
 
-/// Why a Pod is not known now.
-enum Unknown {
-    /// There is none of that uid.
-    Gone,
-    /// The API server did not tell.
-    Error(kube::Error),
-    /// It did not tell in time.
-    Late,
-}
+/// What the API server tells of a Pod: the metric's label, and the Pod's place if it is to be traced.
+type Told = (&'static str, Option<PodPlace>);
+
+/// There is none of that uid, or none that could be read: asking again would give the same.
+const GONE: Told = ("gone", None);
 
 impl PodLookup {
     /// Asks the API server of the service account, or of kubectl's configuration.
     pub(crate) async fn new(
         after: Duration,
-        (config, pod_events, recorder, metrics): (Arc<Config>, Arc<PodEvents>, Recorder, Metrics),
+        config: Arc<Config>,
+        pod_events: Arc<PodEvents>,
+        recorder: Recorder,
+        metrics: Metrics,
     ) -> anyhow::Result<Self> {
         let connect = async { anyhow::Ok(Client::try_from(kube::Config::infer().await?)?) };
         let client = connect.await.context("--pod-events-lookup needs a service account or a kubeconfig")?;
@@ -63,49 +62,41 @@ impl PodLookup {
         loop {
             sleep(self.after.min(PAUSE)).await;
             for event in self.pod_events.overdue(self.after, tracestamp_runtime::now()) {
-                let place = match self.get(&event).await {
-                    Ok(place) => {
-                        self.metrics.pod_lookup("found");
-                        place
+                match self.get(&event).await {
+                    Ok((outcome, place)) => {
+                        failing = false;
+                        self.metrics.pod_lookup(outcome);
+                        self.place(&event.pod_uid, place).await;
                     }
-                    Err(Unknown::Gone) => {
-                        self.metrics.pod_lookup("gone");
-                        None
-                    }
-                    Err(unknown) => {
+                    Err(error) => {
                         self.metrics.pod_lookup("error");
                         if !failing {
-                            tracing::warn!(reason = %unknown, "Pods cannot be read; Events wait for reviews alone.");
+                            let reason = format!("{error:#}");
+                            tracing::warn!(reason, "Pods cannot be read; Events wait for reviews alone.");
                         }
                         failing = true;
                         // The next look tries again: what waits is bounded in number and time.
                         break;
                     }
-                };
-                failing = false;
-                self.place(&event.pod_uid, place).await;
+                }
             }
         }
     }
 
-    async fn get(&self, event: &PodEvent) -> Result<Option<PodPlace>, Unknown> {
+    async fn get(&self, event: &PodEvent) -> anyhow::Result<Told> {
         let path = format!("/api/{}/namespaces/{}/pods", Pod::API_VERSION, event.namespace);
-        let Ok(request) = Request::new(path).get(&event.pod_name, &GetParams::default()) else {
-            return Err(Unknown::Gone);
+        let Ok(request) = Request::new(path).get(&event.pod_name, &GetParams::default()) else { return Ok(GONE) };
+        let body = match timeout(PATIENCE, self.client.request_text(request)).await.context("no answer in time")? {
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(GONE),
+            body => body?,
         };
-        let body = match timeout(PATIENCE, self.client.request_text(request)).await {
-            Err(_) => return Err(Unknown::Late),
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 => return Err(Unknown::Gone),
-            Ok(Err(error)) => return Err(Unknown::Error(error)),
-            Ok(Ok(body)) => body,
-        };
-        let Ok(object) = serde_json::from_str::<Object<'_>>(&body) else { return Err(Unknown::Gone) };
+        let Ok(object) = serde_json::from_str::<Object<'_>>(&body) else { return Ok(GONE) };
         // Another Pod may have the name by now.
         let uid = object.metadata.as_ref().and_then(|metadata| metadata.uid.as_deref());
         if uid != Some(event.pod_uid.as_str()) {
-            return Err(Unknown::Gone);
+            return Ok(GONE);
         }
-        Ok(PodPlace::of(&object, &event.namespace, &self.config))
+        Ok(("found", PodPlace::of(&object, &event.namespace, &self.config)))
     }
 
     async fn place(&self, uid: &str, place: Option<PodPlace>) {
@@ -114,16 +105,6 @@ impl PodLookup {
         let spans = Spans::encode(&placed.spans, &self.metrics);
         if !spans.is_empty() {
             self.recorder.record(spans, Deadline::of(None, tokio::time::Instant::now())).await;
-        }
-    }
-}
-
-impl std::fmt::Display for Unknown {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Gone => f.write_str("it is gone"),
-            Self::Error(error) => error.fmt(f),
-            Self::Late => write!(f, "no answer in {PATIENCE:?}"),
         }
     }
 }

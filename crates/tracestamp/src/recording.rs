@@ -190,30 +190,6 @@ enum Phase {
     Validating,
 }
 
-#[derive(Deserialize)]
-struct Kinded<'a> {
-    #[serde(borrow)]
-    request: Requested<'a>,
-}
-
-#[derive(Deserialize)]
-struct Requested<'a> {
-    #[serde(borrow)]
-    kind: RequestKind<'a>,
-}
-
-#[derive(Deserialize)]
-struct RequestKind<'a> {
-    #[serde(borrow)]
-    kind: Cow<'a, str>,
-}
-
-impl Kinded<'_> {
-    fn is_event(&self) -> bool {
-        self.request.kind.kind == "Event"
-    }
-}
-
 fn parse(number: u64, line: &[u8]) -> Result<Review, Reason> {
     let line: Line<'_> = serde_json::from_slice(line)?;
     let received = line.received_unix_nano.or(line.t).ok_or(Reason::Missing("received_unix_nano", "t"))?;
@@ -223,8 +199,8 @@ fn parse(number: u64, line: &[u8]) -> Result<Review, Reason> {
         (None, None) => return Err(Reason::Missing("phase", "path")),
     };
     // Of Events only mutating calls were recorded at first; the registration has them in the validating phase.
-    let observed =
-        validating || serde_json::from_str::<Kinded<'_>>(line.review.get()).is_ok_and(|review| review.is_event());
+    let parsed = || tracestamp_admission::Review::parse(line.review.get().as_bytes());
+    let observed = validating || parsed().is_ok_and(|review| review.is_event());
     Ok(Review {
         line: number,
         received: Timestamp::from_nanos(received),

@@ -1,6 +1,7 @@
 //! The two webhook configurations of `manifests/base`, led to a process on this machine.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
@@ -41,18 +42,9 @@ components: [../../components/events]
 /// The mutating and the validating configuration of the base.
 pub(crate) fn of_base(kubectl: &Kubectl) -> Result<Vec<Value>> {
     let base = machine::project().join("manifests/base");
-    let [mutating, validating] = ["mutating.yaml", "validating.yaml"].map(|file| base.join(file).display().to_string());
-    kubectl.objects(&[
-        "create",
-        "--dry-run=client",
-        "--validate=false",
-        "-o",
-        "json",
-        "-f",
-        &mutating,
-        "-f",
-        &validating,
-    ])
+    let mut objects = read(kubectl, &base.join("mutating.yaml"))?;
+    objects.extend(read(kubectl, &base.join("validating.yaml"))?);
+    Ok(objects)
 }
 
 /// The same with the component that sends Events.
@@ -60,11 +52,15 @@ pub(super) fn with_events(shared: &Shared) -> Result<Vec<Value>> {
     let tree = Tree::copy(shared)?;
     let rendered = tree.add("with-events", EVENTS)?.join("rendered.yaml");
     fs::write(&rendered, tree.render("with-events")?)?;
-    let rendered = rendered.display().to_string();
-    let read = ["create", "--dry-run=client", "--validate=false", "-o", "json", "-f", &rendered];
-    let mut objects = shared.kubectl.objects(&read)?;
+    let mut objects = read(&shared.kubectl, &rendered)?;
     objects.retain(|object| ALL.iter().any(|&kind| object["kind"] == kind));
     Ok(objects)
+}
+
+/// The objects in a file.
+fn read(kubectl: &Kubectl, file: &Path) -> Result<Vec<Value>> {
+    let file = file.display().to_string();
+    kubectl.objects(&["create", "--dry-run=client", "--validate=false", "-o", "json", "-f", &file])
 }
 
 /// Those configurations, called `name`, for the namespaces of `instance`.

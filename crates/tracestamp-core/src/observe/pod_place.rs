@@ -1,11 +1,13 @@
 //! Where the spans that Events give belong.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::container::image_attributes;
 use super::outcome::Outcome;
 use super::pod::attempt;
 use super::scribe::{Draft, Extent, Scribe, VALUE_LIMIT};
+use crate::context::Traceparent;
 use crate::object::{Kind, Object};
 use crate::pod_event::{PodEvent, Tells};
 use crate::seal::Seal;
@@ -55,7 +57,7 @@ impl PodPlace {
         let common = decode(self.record.as_deref()?).ok()?;
         let (what, name, took, own, status) = match &event.tells {
             Tells::Pulled { image, took, waited, size } => {
-                let waited = waited.map(|waited| Timestamp::from_nanos(waited).seconds_since(Timestamp::from_nanos(0)));
+                let waited = waited.map(|waited| Duration::from_nanos(waited).as_secs_f64());
                 let mut own = image_attributes(image);
                 own.extend(waited.map(|waited| Attribute::new("tracestamp.pull.waited", waited)));
                 own.extend(size.map(|size| Attribute::new("tracestamp.image.size", size)));
@@ -84,7 +86,7 @@ impl PodPlace {
         let span_id = seal.below(context.trace_id, context.span_id, what.as_str(), &event.name);
         Some(SpanRecord {
             what,
-            context: crate::context::Traceparent { span_id, ..context },
+            context: Traceparent { span_id, ..context },
             parent: Some(context.span_id),
             name,
             start: start.max(created),

@@ -1,5 +1,7 @@
 //! The kubelet's words about images (`kubernetes/kubernetes` `pkg/kubelet/images/image_manager.go`).
 
+use jiff::SignedDuration;
+
 /// What a message says; it borrows from it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Message<'m> {
@@ -81,32 +83,10 @@ fn cause(why: &str) -> &'static str {
 
 /// A duration as Go writes it (`time.Duration.String`), in nanoseconds: `1h2m3.5s`, `53ms`, `0s`.
 fn duration(text: &str) -> Option<u64> {
-    let (mut rest, mut sum) = (text, 0_u64);
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, after) = rest.split_at(end);
-        let end = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
-        let (unit, after) = after.split_at(end);
-        let unit: u64 = match unit {
-            "h" => 3_600_000_000_000,
-            "m" => 60_000_000_000,
-            "s" => 1_000_000_000,
-            "ms" => 1_000_000,
-            "us" | "µs" => 1_000,
-            "ns" => 1,
-            _ => return None,
-        };
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        let whole: u64 = whole.parse().ok()?;
-        sum = sum.checked_add(whole.checked_mul(unit)?)?;
-        let mut worth = unit;
-        for digit in fraction.bytes() {
-            worth /= 10;
-            sum = sum.checked_add(u64::from(digit.checked_sub(b'0')?).checked_mul(worth)?)?;
-        }
-        rest = after;
-    }
-    (!text.is_empty()).then_some(sum)
+    // The library reads more: signs, spaces, words, ISO 8601.
+    let gos = text.chars().all(|c| c.is_ascii_digit() || ".hmsnuµ".contains(c));
+    let duration: SignedDuration = text.parse().ok().filter(|_| gos)?;
+    u64::try_from(duration.as_nanos()).ok()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ const POD: &str = r#"{"kind":"Pod","apiVersion":"v1","name":"build-pod","uid":"e
 
 fn read_json(json: &serde_json::Value) -> Reading {
     let json = json.to_string();
-    read(&serde_json::from_str(&json).unwrap(), "ci")
+    let object = serde_json::from_str(&json).unwrap();
+    Topic::of(&object).map_or(Reading::Other, |topic| read(topic, &object, "ci"))
 }
 
 fn event(reason: &str, message: &str) -> serde_json::Value {
