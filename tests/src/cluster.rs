@@ -103,7 +103,8 @@ impl Starter {
         let jaeger = self.start_jaeger()?;
         let registry = registry::serve(Image::all(&self.binaries)?)?;
         self.start_containerd(registry)?;
-        let kubectl = Kubectl::new(self.binaries.kubernetes("kubectl"), api.kubeconfig.clone());
+        let kubectl = Kubectl::new(self.binaries.kubernetes("kubectl"), api.kubeconfig.clone())
+            .with_cache(self.directory.join("kubectl"));
         self.wait("API server ready", || kubectl.run(&["get", "--raw=/readyz"]).is_ok())?;
         self.start_controllers(&api)?;
         self.start_kubelet(&api)?;

@@ -13,12 +13,20 @@ use serde_json::Value;
 pub struct Kubectl {
     program: PathBuf,
     kubeconfig: PathBuf,
+    /// Where it keeps what it discovers; the user's own place when `None`.
+    cache: Option<PathBuf>,
     namespace: Option<String>,
 }
 
 impl Kubectl {
     pub(crate) fn new(program: PathBuf, kubeconfig: PathBuf) -> Self {
-        Self { program, kubeconfig, namespace: None }
+        Self { program, kubeconfig, cache: None, namespace: None }
+    }
+
+    /// The same, which leaves nothing in the user's home.
+    #[must_use]
+    pub(crate) fn with_cache(self, cache: PathBuf) -> Self {
+        Self { cache: Some(cache), ..self }
     }
 
     /// The same, in `namespace`.
@@ -57,7 +65,11 @@ impl Kubectl {
     /// The same with `input` on standard input.
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Result<String> {
         let mut command = Command::new(&self.program);
-        command.arg("--kubeconfig").arg(&self.kubeconfig).args(arguments);
+        command.arg("--kubeconfig").arg(&self.kubeconfig);
+        if let Some(cache) = &self.cache {
+            command.arg("--cache-dir").arg(cache);
+        }
+        command.args(arguments);
         if let Some(namespace) = &self.namespace {
             command.args(["--namespace", namespace]);
         }

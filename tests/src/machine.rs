@@ -59,6 +59,21 @@ pub(crate) fn install_packages() -> Result<()> {
     Ok(())
 }
 
+/// What one run of all tests writes, twice over: images, etcd's database and logs.
+const SPACE: u64 = 2 << 30;
+
+/// Fails where there is too little space to run a cluster in `directory`; a full disk would show as an etcd that ends
+/// in the middle of a test.
+pub(crate) fn demand_space(directory: &Path) -> Result<()> {
+    let disk = rustix::fs::statvfs(directory)?;
+    let available = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if available < SPACE {
+        let (directory, available, space) = (directory.display(), available >> 20, SPACE >> 20);
+        bail!("{directory}: {available} MiB are free, a cluster needs {space}");
+    }
+    Ok(())
+}
+
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }

@@ -72,6 +72,7 @@ fn start(shared: &Shared, namespace: &Namespace, url: &str, port: u16, out: &Pat
         .arg("--out")
         .arg(out)
         .env_remove("TRACESTAMP_E2E")
+        .env("KUBECACHEDIR", shared.directory.join("kubectl"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

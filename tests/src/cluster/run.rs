@@ -47,6 +47,7 @@ impl Run {
         }
         refuse_neighbours()?;
         let before = Footprint::take();
+        machine::demand_space(&machine::target())?;
         let directory = next_directory()?;
         owner.set_len(0)?;
         owner.rewind()?;
