@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::annotation::{PIPELINE_RUN_CARRIER, SAMPLE, TASK_RUN_CARRIER};
 use crate::context::tracestate::{acceptable, agrees, with_threshold};
-use crate::context::{Carried, SpanId, TraceFlags, TraceId, Traceparent};
+use crate::context::{Carried, Sampler, SpanId, TraceFlags, TraceId, Traceparent};
 use crate::note::Note;
 use crate::object::{Kind, OwnerReference};
 use crate::span::Link;
@@ -126,13 +126,10 @@ impl<'a> Subject<'a> {
 
     /// A trace of our own making.
     pub(crate) fn new_trace(&self, id: TraceId) -> Trace<'a> {
-        let sampler = self.config.sampler;
-        let sampled = self.sample_override().unwrap_or_else(|| sampler.samples(id));
-        let th = match self.sample_override() {
-            Some(true) => "0".to_owned(),
-            _ => sampler.th(),
-        };
-        let tracestate = if sampled { Cow::Owned(format!("ot=th:{th}")) } else { Cow::Borrowed("") };
+        let forced = self.sample_override();
+        let sampler = if forced == Some(true) { Sampler::ALWAYS } else { self.config.sampler };
+        let sampled = forced.unwrap_or_else(|| sampler.samples(id));
+        let tracestate = if sampled { sampler.tracestate() } else { Cow::Borrowed("") };
         Trace { id, flags: TraceFlags::RANDOM.with_sampled(sampled), tracestate }
     }
 
@@ -150,7 +147,7 @@ impl<'a> Subject<'a> {
             with_threshold(tracestate, None)
         };
         // A threshold added to a long list makes it too long to be read again; ours is the part that must stay.
-        let tracestate = if acceptable(&tracestate) { tracestate } else { Cow::Borrowed("ot=th:0") };
+        let tracestate = if acceptable(&tracestate) { tracestate } else { Sampler::ALWAYS.tracestate() };
         let tracestate = Cow::Owned(tracestate.into_owned());
         Trace { id: context.trace_id, flags: context.flags.with_sampled(sampled), tracestate }
     }

@@ -6,7 +6,9 @@
 
 mod braced;
 mod container;
+mod list;
 mod map;
+mod owner;
 mod spec;
 mod status;
 pub(crate) mod text;
@@ -16,12 +18,15 @@ use serde_json::value::RawValue;
 
 pub use braced::Braced;
 pub use container::{ContainerState, ContainerStatus, Running, Terminated};
+pub use list::List;
 pub use map::Map;
+pub use owner::OwnerReference;
 pub use spec::{Container, EnvVar, PodSpec, Reference, RunSpec};
 pub use status::{Attempt, CONTAINERS_LIMIT, Condition, SkippedTask, Status, StepState};
 pub use text::Text;
 
 use crate::Timestamp;
+use owner::Controller;
 
 /// The kinds that tracestamp stamps and observes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,13 +119,13 @@ pub struct Metadata<'a> {
     #[serde(borrow)]
     pub annotations: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub owner_references: Option<Vec<OwnerReference<'a>>>,
+    owner_references: Option<Controller<'a>>,
 }
 
 impl<'a> Metadata<'a> {
     /// The owner that controls the object.
     pub fn controller(&self) -> Option<&OwnerReference<'a>> {
-        self.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))
+        self.owner_references.as_ref()?.0.as_ref()
     }
 
     /// Whether a finalizer holds the object.
@@ -137,28 +142,5 @@ impl<'a> Metadata<'a> {
     pub fn deletion_asked(&self) -> Option<Timestamp> {
         let at = text::instant(self.deletion_timestamp.as_ref())?;
         Some(at.minus_seconds(self.deletion_grace_period_seconds.unwrap_or(0)))
-    }
-}
-
-/// The fields of `metav1.OwnerReference` that are read.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the fields are those of metav1.OwnerReference")]
-pub struct OwnerReference<'a> {
-    #[serde(borrow, default)]
-    pub api_version: Text<'a>,
-    #[serde(borrow, default)]
-    pub kind: Text<'a>,
-    #[serde(borrow, default)]
-    pub name: Text<'a>,
-    #[serde(borrow, default)]
-    pub uid: Text<'a>,
-    pub controller: Option<bool>,
-}
-
-impl OwnerReference<'_> {
-    /// The traced kind the owner has, if it has one.
-    pub fn traced(&self) -> Option<Kind> {
-        Kind::of(self.api_version.split_once('/').map_or("", |(group, _)| group), &self.kind)
     }
 }

@@ -4,6 +4,7 @@ mod annotation;
 mod environment;
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use crate::annotation::{
     LINKS, LINKS_LIMIT, NONCE, PARENT, PIPELINE_RUN_CARRIER, TASK_RUN_CARRIER, TRACE_URL, TRACEPARENT, TRACESTATE,
@@ -19,8 +20,8 @@ use crate::{CarrierFormat, CarrierMode};
 pub use annotation::{Annotation, Key, Value};
 pub use environment::{EnvSource, EnvStamp};
 
-/// Annotations that most objects get.
-const USUAL: usize = 8;
+/// Room for the annotations that most objects get; a Pod gets one more for every container.
+const USUAL: usize = 16;
 
 /// Random bytes for one decision: a trace id and a nonce.
 #[derive(Clone, Copy, Debug)]
@@ -115,11 +116,15 @@ impl<'a> Subject<'a> {
         let context = stamp.identity.context;
         let parent = stamp.identity.parent.map(|span_id| Traceparent { span_id, ..context });
         let links = &stamp.identity.links;
-        let links: Vec<_> = links.iter().take(LINKS_LIMIT).map(|&link| Traceparent::from(link).to_string()).collect();
+        let links = links.iter().take(LINKS_LIMIT).fold(String::new(), |mut list, &link| {
+            let comma = if list.is_empty() { "" } else { "," };
+            let _ = write!(list, "{comma}{}", Traceparent::from(link));
+            list
+        });
         self.set(stamp, TRACEPARENT, Value::Context(context));
         self.set(stamp, TRACESTATE, Value::Text(stamp.identity.tracestate.clone()));
         self.set(stamp, PARENT, parent.map_or(Value::NONE, Value::Context));
-        self.set(stamp, LINKS, links.join(",").into());
+        self.set(stamp, LINKS, links.into());
         self.set(stamp, NONCE, Value::Text(nonce));
         self.trace_url(stamp);
     }

@@ -80,6 +80,14 @@ fn an_environment_that_is_null_or_empty_gets_ours() {
 }
 
 #[test]
+fn an_environment_that_is_no_list_of_variables_is_left_as_it_is() {
+    for given in [json!({"A": "b"}), json!("A=b"), json!(7), json!([7])] {
+        let (world, object) = pod_with(&json!({"name": "step-make", "env": given}));
+        assert_eq!(env(&world, &object), given);
+    }
+}
+
+#[test]
 fn ephemeral_containers_are_left_alone() {
     let (world, mut object) = pod_with(&json!({"name": "step-make"}));
     object["spec"]["ephemeralContainers"] = json!([{"name": "debug"}]);

@@ -1,5 +1,6 @@
 //! Consistent probability sampling (OpenTelemetry specification, "TraceState: Probability Sampling").
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use super::TraceId;
@@ -39,13 +40,11 @@ impl Sampler {
         trace_id.randomness() >= self.threshold
     }
 
-    /// The threshold as the sub-key `th` of the `ot` member of `tracestate` has it: 14 hex digits without trailing
-    /// zeros.
-    pub fn th(self) -> String {
-        let digits = format!("{:014x}", self.threshold);
-        match digits.trim_end_matches('0') {
-            "" => "0".to_owned(),
-            cut => cut.to_owned(),
+    /// `tracestate` with the threshold in the sub-key `th` of its member `ot`: 14 hex digits without trailing zeros.
+    pub fn tracestate(self) -> Cow<'static, str> {
+        match self.threshold {
+            0 => Cow::Borrowed("ot=th:0"),
+            threshold => format!("ot=th:{}", format!("{threshold:014x}").trim_end_matches('0')).into(),
         }
     }
 }
@@ -65,7 +64,7 @@ mod tests {
     #[test]
     fn the_threshold_is_written_as_the_specification_shows_it() {
         for (ratio, th) in [(1.0, "0"), (0.25, "c"), (0.5, "8"), (0.1, "e666"), (0.001, "ffbe77")] {
-            assert_eq!(Sampler::ratio(ratio).unwrap().th(), th, "{ratio}");
+            assert_eq!(Sampler::ratio(ratio).unwrap().tracestate(), format!("ot=th:{th}"), "{ratio}");
         }
     }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Text;
-use super::text::{instant, string};
+use super::text::{raw_instant, string};
 use crate::Timestamp;
 
 /// `core/v1` ContainerStatus.
@@ -19,11 +19,11 @@ pub struct ContainerStatus<'a> {
     #[serde(borrow)]
     pub state: Option<ContainerState<'a>>,
     #[serde(borrow)]
-    pub last_state: Option<ContainerState<'a>>,
+    last_state: Option<LastState<'a>>,
     #[serde(borrow, rename = "imageID")]
-    pub image_id: Option<Text<'a>>,
+    image_id: Option<&'a RawValue>,
     #[serde(borrow, rename = "containerID")]
-    pub container_id: Option<Text<'a>>,
+    container_id: Option<&'a RawValue>,
 }
 
 impl<'a> ContainerStatus<'a> {
@@ -40,13 +40,35 @@ impl<'a> ContainerStatus<'a> {
     /// The first termination that this status tells of: the one before a restart when there was one, because Tekton
     /// stops a sidecar by restarting it as another image.
     pub fn first_end(&self) -> Option<&Terminated<'a>> {
-        self.last_state.as_ref().and_then(|state| state.terminated.as_ref()).or_else(|| self.terminated())
+        self.ended_before().or_else(|| self.terminated())
     }
 
     /// Every termination that this status tells of.
     pub fn ends(&self) -> impl Iterator<Item = &Terminated<'a>> {
-        self.last_state.iter().chain(&self.state).filter_map(|state| state.terminated.as_ref())
+        self.ended_before().into_iter().chain(self.terminated())
     }
+
+    fn ended_before(&self) -> Option<&Terminated<'a>> {
+        self.last_state.as_ref()?.terminated.as_deref()
+    }
+
+    /// The id of the container now, with the runtime's scheme in front.
+    pub fn container_id(&self) -> Option<Cow<'a, str>> {
+        string(self.container_id)
+    }
+
+    /// The image that the container was made of, by its digest or the runtime's own id.
+    pub fn image_id(&self) -> Option<Cow<'a, str>> {
+        string(self.image_id)
+    }
+}
+
+/// `lastState`, empty until a container is started again.
+#[derive(Debug, Deserialize)]
+struct LastState<'a> {
+    // Apart, because it is rarely there and every status would be as much larger.
+    #[serde(borrow)]
+    terminated: Option<Box<Terminated<'a>>>,
 }
 
 /// `core/v1` ContainerState. A waiting container has neither of the two.
@@ -64,13 +86,13 @@ pub struct ContainerState<'a> {
 #[serde(rename_all = "camelCase")]
 pub struct Running<'a> {
     #[serde(borrow)]
-    started_at: Option<Text<'a>>,
+    started_at: Option<&'a RawValue>,
 }
 
 impl Running<'_> {
     /// When the container was started, to the second.
     pub fn started(&self) -> Option<Timestamp> {
-        instant(self.started_at.as_ref())
+        raw_instant(self.started_at)
     }
 }
 
@@ -86,22 +108,27 @@ pub struct Terminated<'a> {
     #[serde(borrow)]
     message: Option<&'a RawValue>,
     #[serde(borrow)]
-    started_at: Option<Text<'a>>,
+    started_at: Option<&'a RawValue>,
     #[serde(borrow)]
-    finished_at: Option<Text<'a>>,
+    finished_at: Option<&'a RawValue>,
     #[serde(borrow, rename = "containerID")]
-    pub container_id: Option<Text<'a>>,
+    container_id: Option<&'a RawValue>,
 }
 
 impl<'a> Terminated<'a> {
+    /// The id of the container that ended, with the runtime's scheme in front.
+    pub fn container_id(&self) -> Option<Cow<'a, str>> {
+        string(self.container_id)
+    }
+
     /// When the container was started, to the second; absent when it never was.
     pub fn started(&self) -> Option<Timestamp> {
-        instant(self.started_at.as_ref())
+        raw_instant(self.started_at)
     }
 
     /// When it ended, cut to the second; absent when that is not known (`ContainerStatusUnknown`).
     pub fn finished(&self) -> Option<Timestamp> {
-        instant(self.finished_at.as_ref())
+        raw_instant(self.finished_at)
     }
 
     /// The reason, empty when there is none.

@@ -67,13 +67,18 @@ pub struct Container<'a> {
     #[serde(borrow)]
     pub image: Option<Text<'a>>,
     #[serde(borrow)]
-    pub env: Option<Vec<EnvVar<'a>>>,
+    env: Option<&'a RawValue>,
     pub env_from: Option<Vec<serde::de::IgnoredAny>>,
     #[serde(borrow)]
     pub restart_policy: Option<Text<'a>>,
 }
 
-impl Container<'_> {
+impl<'a> Container<'a> {
+    /// Its variables, when it has a list for them; an error when `env` is no such list.
+    pub fn variables(&self) -> serde_json::Result<Option<Vec<EnvVar<'a>>>> {
+        self.env.map(|env| serde_json::from_str(env.get())).transpose()
+    }
+
     /// Whether an init container is a native sidecar (KEP-753).
     pub fn restarts(&self) -> bool {
         self.restart_policy.as_deref() == Some("Always")

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use super::Text;
 use super::container::ContainerStatus;
-use super::text::{instant, string};
+use super::list::List;
+use super::text::{instant, raw_instant, string};
 use crate::Timestamp;
 
 /// The most containers of either list that are looked at. A kubelet starts no Pod with as many.
@@ -18,8 +19,9 @@ pub const CONTAINERS_LIMIT: usize = 256;
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the fields are those of the Go types")]
 pub struct Status<'a> {
+    // A Pod has five, six when it is disrupted.
     #[serde(borrow)]
-    pub conditions: Option<Vec<Condition<'a>>>,
+    conditions: Option<List<Condition<'a>, 6>>,
     #[serde(borrow)]
     start_time: Option<Text<'a>>,
     #[serde(borrow)]
@@ -48,7 +50,7 @@ pub struct Status<'a> {
 impl<'a> Status<'a> {
     /// The condition of type `kind`.
     pub fn condition(&self, kind: &str) -> Option<&Condition<'a>> {
-        self.conditions.iter().flatten().find(|condition| &*condition.kind == kind)
+        self.conditions.as_deref()?.iter().find(|condition| &*condition.kind == kind)
     }
 
     /// The condition `Succeeded` when it is True or False: the run has ended.
@@ -59,7 +61,7 @@ impl<'a> Status<'a> {
     /// When the condition `kind` became True, if it is.
     pub fn since(&self, kind: &str) -> Option<Timestamp> {
         let condition = self.condition(kind).filter(|condition| &*condition.status == "True")?;
-        instant(condition.last_transition_time.as_ref())
+        condition.changed()
     }
 
     /// `startTime`.
@@ -127,7 +129,7 @@ pub struct Condition<'a> {
     #[serde(borrow)]
     message: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub last_transition_time: Option<Text<'a>>,
+    last_transition_time: Option<&'a RawValue>,
 }
 
 impl<'a> Condition<'a> {
@@ -143,7 +145,7 @@ impl<'a> Condition<'a> {
 
     /// When the condition last changed in any way.
     pub fn changed(&self) -> Option<Timestamp> {
-        instant(self.last_transition_time.as_ref())
+        raw_instant(self.last_transition_time)
     }
 }
 

@@ -182,9 +182,9 @@ fn told<'a>(pod: &PodView<'a>, status: &'a ContainerStatus<'a>, end: Option<&'a 
         Attribute::new("k8s.container.restart_count", 0_i64),
     ];
     // A runtime's id is written with the runtime's scheme in front.
-    let id = end.map_or(status.container_id.as_deref(), |end| end.container_id.as_deref());
-    let id = id.and_then(|id| id.split_once("://")).map(|(_, id)| id).filter(|id| !id.is_empty());
-    attributes.extend(id.map(|id| Attribute::new("container.id", id)));
+    let id = end.map_or_else(|| status.container_id(), Terminated::container_id).unwrap_or_default();
+    let id = id.split_once("://").map(|(_, id)| id).filter(|id| !id.is_empty());
+    attributes.extend(id.map(|id| Attribute::new("container.id", id.to_owned())));
     if end.is_some_and(|end| !status.terminated().is_some_and(|now| std::ptr::eq(now, end))) {
         // It runs as another image by now, and that is what spec and status name.
         return attributes;
@@ -192,8 +192,8 @@ fn told<'a>(pod: &PodView<'a>, status: &'a ContainerStatus<'a>, end: Option<&'a 
     let mut all = pod.spec.containers.iter().chain(&pod.spec.init_containers).flatten();
     let image = all.find(|container| container.name == status.name).and_then(|container| container.image.as_deref());
     attributes.extend(image.map(image_attributes).into_iter().flatten());
-    let digest = status.image_id.as_deref().filter(|id| id.contains('@'));
-    let digests = digest.map(|digest| Value::TextList(vec![Cow::Borrowed(digest)]));
+    let digest = status.image_id().filter(|id| id.contains('@'));
+    let digests = digest.map(|digest| Value::TextList(vec![digest]));
     attributes.extend(digests.map(|digests| Attribute::new("container.image.repo_digests", digests)));
     attributes
 }

@@ -58,12 +58,12 @@ impl<'a> Subject<'a> {
         if has_sources && self.annotations.get(ENV_FROM).as_deref() != Some("override") {
             return None;
         }
-        let defined =
-            |name: &str| container.env.iter().flatten().any(|variable| variable.name.eq_ignore_ascii_case(name));
+        let variables = container.variables().ok()?;
+        let defined = |name: &str| variables.iter().flatten().any(|variable| variable.name.eq_ignore_ascii_case(name));
         let traceparent = !defined("TRACEPARENT");
         let tracestate = traceparent && !identity.tracestate.is_empty() && !defined("TRACESTATE");
         let texts: Vec<_> = self.opted_in().into_iter().filter(|(name, _)| !defined(name)).collect();
-        let (has_env, container) = (container.env.is_some(), container.name.clone().into_cow());
+        let (has_env, container) = (variables.is_some(), container.name.clone().into_cow());
         (traceparent || !texts.is_empty()).then_some(EnvStamp {
             list,
             index,
