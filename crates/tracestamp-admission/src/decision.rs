@@ -3,7 +3,7 @@
 use tracestamp_core::context::TraceId;
 use tracestamp_core::object::{Kind, Object};
 use tracestamp_core::observe::{Change, PodPlace, may_end};
-use tracestamp_core::pod_event::{self, PodEvent, Reading, Topic};
+use tracestamp_core::pod_event::{self, PodEvent, Reading, Topic, UID_LIMIT};
 use tracestamp_core::span::SpanRecord;
 use tracestamp_core::stamp::{Annotation, Entropy};
 use tracestamp_core::{Config, Note, Subject, Timestamp};
@@ -195,7 +195,7 @@ impl Review<'_> {
             _ if request.dry_run == Some(true) => Outcome::DryRun,
             _ if config.excluded_namespaces.contains(decision.namespace) => Outcome::Excluded,
             // Repeats are written into the first of them, under its name.
-            _ if decision.operation == "UPDATE" => Outcome::Repeated,
+            _ if decision.operation == "UPDATE" || pod_event::repeats(event) => Outcome::Repeated,
             Some(topic) => match pod_event::read(topic, event, decision.namespace) {
                 Reading::Tells(event) => {
                     decision.pod_event = Some(event);
@@ -209,12 +209,12 @@ impl Review<'_> {
         };
     }
 
-    /// The uid of the Pod that an observed review is about.
+    /// The uid of the Pod that an observed review is about, when it can be one.
     pub fn pod_uid(&self) -> Option<&str> {
         let request = &self.request;
         let pod = Kind::of(&request.kind.group, &request.kind.kind) == Some(Kind::Pod);
         let uid = request.subject()?.metadata.as_ref()?.uid.as_deref()?;
-        (pod && request.dry_run != Some(true) && !uid.is_empty()).then_some(uid)
+        (pod && request.dry_run != Some(true) && (1..=UID_LIMIT).contains(&uid.len())).then_some(uid)
     }
 
     /// What Events about the Pod of an observed review have to be told; `None` when it is not to be traced.

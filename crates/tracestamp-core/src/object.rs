@@ -93,6 +93,12 @@ pub struct Object<'a> {
     pub first_timestamp: Option<&'a RawValue>,
     #[serde(borrow)]
     pub event_time: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub count: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub deprecated_count: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub series: Option<&'a RawValue>,
 }
 
 /// The fields of `metav1.ObjectMeta` that are read.

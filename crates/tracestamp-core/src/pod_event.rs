@@ -9,7 +9,10 @@ mod reference;
 use std::borrow::Cow;
 
 use message::Message;
+pub(crate) use reference::NAME_LIMIT;
 use reference::Reference;
+pub use reference::UID_LIMIT;
+use serde_json::value::RawValue;
 
 use crate::Timestamp;
 use crate::object::{Object, text};
@@ -95,6 +98,13 @@ pub struct Topic<'a> {
     about: Reference<'a>,
 }
 
+impl PodEvent {
+    /// Whether both are about one Pod.
+    pub fn is_about_the_pod_of(&self, other: &Self) -> bool {
+        (&self.pod_uid, &self.pod_name, &self.namespace) == (&other.pod_uid, &other.pod_name, &other.namespace)
+    }
+}
+
 impl<'a> Topic<'a> {
     /// `None` for any other Event.
     pub fn of(object: &Object<'a>) -> Option<Self> {
@@ -103,6 +113,14 @@ impl<'a> Topic<'a> {
         let about = Reference::of(object).filter(Reference::is_pod)?;
         Some(Self { reason, about })
     }
+}
+
+/// Whether an Event tells what it told before. Repeats are written into the first, so mostly by an UPDATE; one that is gone
+/// by then is created again (`k8s.io/client-go` `tools/record/event.go` recordEvent).
+pub fn repeats(object: &Object<'_>) -> bool {
+    let counts = [object.count, object.deprecated_count].into_iter().flatten();
+    let more_than_one = |count: &RawValue| serde_json::from_str::<i64>(count.get()).is_ok_and(|count| count > 1);
+    object.series.is_some() || counts.into_iter().any(more_than_one)
 }
 
 /// Reads the CREATE of an Event about this in `namespace`.
@@ -120,7 +138,9 @@ pub fn read(Topic { reason, about }: Topic<'_>, object: &Object<'_>, namespace: 
         _ => Tells::Happened,
     };
     let (Some(name), Some(at)) = (name(object), instant(object)) else { return Reading::Unreadable };
-    let Some((pod_uid, pod_name)) = about.pod() else { return Reading::Unreadable };
+    let Some((pod_uid, pod_name)) = about.pod().filter(|_| namespace.len() <= NAME_LIMIT) else {
+        return Reading::Unreadable;
+    };
     Reading::Tells(Box::new(PodEvent {
         container: about.container().map(str::to_owned),
         pod_uid: pod_uid.to_owned(),
@@ -141,7 +161,7 @@ fn bounded(image: &str) -> String {
 }
 
 fn name<'o>(object: &'o Object<'_>) -> Option<&'o str> {
-    object.metadata.as_ref()?.name.as_deref().filter(|name| name.len() <= reference::NAME_LIMIT)
+    object.metadata.as_ref()?.name.as_deref().filter(|name| name.len() <= NAME_LIMIT)
 }
 
 /// The name ends with the nanosecond of the first occurrence (`k8s.io/client-go` `tools/record/util` GenerateEventName);

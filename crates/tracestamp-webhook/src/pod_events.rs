@@ -17,8 +17,8 @@ use tracestamp_admission::{PodEvent, PodPlace, Review};
 use tracestamp_core::span::SpanRecord;
 use tracestamp_core::{Config, Timestamp};
 
-/// How many Pods are remembered, and how many Events wait. Measured with recorded ones: ten
-/// megabytes when both are full.
+/// How many Pods are remembered, and how many Events wait. Measured with recorded ones: ten megabytes when both are full;
+/// with the longest that are kept it is some eighty.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(8192).unwrap();
 
 /// How many Pods are asked for in one go.
@@ -35,7 +35,7 @@ pub enum Fate {
     Foreign,
     /// No review of its Pod came by in time.
     Expired,
-    /// It had to make room.
+    /// It had to make room: for others of its namespace, which may hold a quarter, or for any.
     Displaced,
 }
 
@@ -113,6 +113,20 @@ impl PodEvents {
         placed
     }
 
+    /// Gives up waiting for the Pod of this Event: there is none of that name and uid.
+    pub(crate) fn give_up(&self, event: &PodEvent) -> Placed {
+        let mut placed = Placed::default();
+        // The Pod is not remembered as one that is not traced: in another namespace it may be there.
+        self.state().waiting.retain(|waiting| {
+            let other = !waiting.event.is_about_the_pod_of(event);
+            if !other {
+                placed.fates.push(Fate::NotTraced);
+            }
+            other
+        });
+        placed
+    }
+
     /// Takes what was found out about a Pod elsewhere: its place, or that it is none that is traced.
     pub(crate) fn learn(&self, uid: &str, place: Option<PodPlace>, config: &Config) -> Placed {
         let mut placed = Placed::default();
@@ -129,7 +143,7 @@ impl PodEvents {
             if overdue.len() == LOOKUPS {
                 break;
             }
-            if !overdue.iter().any(|other| other.pod_uid == event.pod_uid) {
+            if !overdue.iter().any(|other| other.is_about_the_pod_of(event)) {
                 overdue.push(PodEvent::clone(event));
             }
         }
@@ -152,11 +166,22 @@ impl State {
         if let Some(place) = self.pods.get(event.pod_uid.as_str()) {
             return placed.put(place.as_ref(), &event, config);
         }
-        if self.waiting.len() >= self.pods.cap().get() {
-            self.waiting.pop_front();
+        if let Some(displaced) = self.displaced(&event.namespace) {
+            self.waiting.remove(displaced);
             placed.fates.push(Fate::Displaced);
         }
         self.waiting.push_back(Waiting { since: now, event });
+    }
+
+    /// Which waiting Event has to make room for one of `namespace`.
+    fn displaced(&self, namespace: &str) -> Option<usize> {
+        let capacity = self.pods.cap().get();
+        let share = (capacity / 4).max(1);
+        let is_theirs = |waiting: &Waiting| waiting.event.namespace == namespace;
+        if self.waiting.len() >= share && self.waiting.iter().filter(|waiting| is_theirs(waiting)).count() >= share {
+            return self.waiting.iter().position(is_theirs);
+        }
+        (self.waiting.len() >= capacity).then_some(0)
     }
 
     fn pod(&mut self, uid: &str, place: Option<PodPlace>, config: &Config, placed: &mut Placed) {

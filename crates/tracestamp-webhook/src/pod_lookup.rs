@@ -36,11 +36,13 @@ pub(crate) struct PodLookup {
     metrics: Metrics,
 }
 
-/// What the API server tells of a Pod: the metric's label, and the Pod's place if it is to be traced.
-type Told = (&'static str, Option<PodPlace>);
-
-/// There is none of that uid, or none that could be read: asking again would give the same.
-const GONE: Told = ("gone", None);
+/// What the API server tells of a Pod.
+enum Told {
+    /// Its place if it is to be traced.
+    Found(Option<PodPlace>),
+    /// There is none of that uid, or none that could be read: asking again would give the same.
+    Gone,
+}
 
 impl PodLookup {
     /// Asks the API server of the service account, or of kubectl's configuration.
@@ -63,10 +65,10 @@ impl PodLookup {
             sleep(self.after.min(PAUSE)).await;
             for event in self.pod_events.overdue(self.after, tracestamp_runtime::now()) {
                 match self.get(&event).await {
-                    Ok((outcome, place)) => {
+                    Ok(told) => {
                         failing = false;
-                        self.metrics.pod_lookup(outcome);
-                        self.place(&event.pod_uid, place).await;
+                        self.metrics.pod_lookup(if matches!(told, Told::Found(_)) { "found" } else { "gone" });
+                        self.place(&event, told).await;
                     }
                     Err(error) => {
                         self.metrics.pod_lookup("error");
@@ -85,22 +87,25 @@ impl PodLookup {
 
     async fn get(&self, event: &PodEvent) -> anyhow::Result<Told> {
         let path = format!("/api/{}/namespaces/{}/pods", Pod::API_VERSION, event.namespace);
-        let Ok(request) = Request::new(path).get(&event.pod_name, &GetParams::default()) else { return Ok(GONE) };
+        let Ok(request) = Request::new(path).get(&event.pod_name, &GetParams::default()) else { return Ok(Told::Gone) };
         let body = match timeout(PATIENCE, self.client.request_text(request)).await.context("no answer in time")? {
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(GONE),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Told::Gone),
             body => body?,
         };
-        let Ok(object) = serde_json::from_str::<Object<'_>>(&body) else { return Ok(GONE) };
+        let Ok(object) = serde_json::from_str::<Object<'_>>(&body) else { return Ok(Told::Gone) };
         // Another Pod may have the name by now.
         let uid = object.metadata.as_ref().and_then(|metadata| metadata.uid.as_deref());
         if uid != Some(event.pod_uid.as_str()) {
-            return Ok(GONE);
+            return Ok(Told::Gone);
         }
-        Ok(("found", PodPlace::of(&object, &event.namespace, &self.config)))
+        Ok(Told::Found(PodPlace::of(&object, &event.namespace, &self.config)))
     }
 
-    async fn place(&self, uid: &str, place: Option<PodPlace>) {
-        let placed = self.pod_events.learn(uid, place, &self.config);
+    async fn place(&self, event: &PodEvent, told: Told) {
+        let placed = match told {
+            Told::Found(place) => self.pod_events.learn(&event.pod_uid, place, &self.config),
+            Told::Gone => self.pod_events.give_up(event),
+        };
         self.metrics.pod_events(&placed.fates, self.pod_events.waiting());
         let spans = Spans::encode(&placed.spans, &self.metrics);
         if !spans.is_empty() {

@@ -36,6 +36,15 @@ fn the_first_of_an_event_that_tells_is_handed_on_and_nothing_else_is() {
     assert_eq!(of(Stamp, "CREATE", &killing, json!({})), (Outcome::NotTraced, false));
     assert_eq!(of(Observe, "CREATE", &killing, json!({"dryRun": true})), (Outcome::DryRun, false));
     assert_eq!(of(Observe, "CREATE", &killing, json!({"namespace": "kube-system"})), (Outcome::Excluded, false));
+    for (field, value) in [("count", json!(2)), ("deprecatedCount", json!(2)), ("series", json!({"count": 2}))] {
+        let mut again = killing.clone();
+        again[field] = value;
+        assert_eq!(of(Observe, "CREATE", &again, json!({})), (Outcome::Repeated, false), "created again: {field}");
+    }
+    let mut first = killing.clone();
+    first["count"] = json!(1);
+    first["series"] = Value::Null;
+    assert_eq!(of(Observe, "CREATE", &first, json!({})), (Outcome::PodEvent, true));
     let newer = json!({"kind": {"group": "events.k8s.io", "version": "v1", "kind": "Event"}});
     assert_eq!(of(Observe, "CREATE", &killing, newer), (Outcome::PodEvent, true));
 

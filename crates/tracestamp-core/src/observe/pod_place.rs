@@ -9,11 +9,14 @@ use super::pod::attempt;
 use super::scribe::{Draft, Extent, Scribe, VALUE_LIMIT};
 use crate::context::Traceparent;
 use crate::object::{Kind, Object};
-use crate::pod_event::{PodEvent, Tells};
+use crate::pod_event::{NAME_LIMIT, PodEvent, Tells, UID_LIMIT};
 use crate::seal::Seal;
 use crate::span::{Attribute, SpanRecord, SpanWhat, Status, decode, encode};
 use crate::text::cut;
 use crate::{Config, Subject, Timestamp};
+
+/// The longest record that is kept, in bytes; those of Tekton's Pods have some hundred.
+const RECORD_LIMIT: usize = 8192;
 
 /// What the spans of a Pod have in common. It is kept between reviews, so it is compact and owns what it has.
 #[derive(Clone, Debug)]
@@ -28,6 +31,11 @@ impl PodPlace {
     /// What Events about this Pod have to be told; `None` when it is none that is traced, or tells too little of itself.
     pub fn of(pod: &Object<'_>, namespace: &str, config: &Config) -> Option<Self> {
         let subject = Subject::new(Kind::Pod, namespace, pod, config)?;
+        // Whoever reaches the webhook can send what the API server would not.
+        let uid = subject.metadata.uid.as_deref().unwrap_or_default();
+        if uid.len() > UID_LIMIT || namespace.len().max(subject.name().len()) > NAME_LIMIT {
+            return None;
+        }
         let created = subject.metadata.created().filter(|_| !subject.excluded() && subject.is_traced())?;
         let identity = subject.identity()?;
         let sampled = identity.context.flags.sampled();
@@ -43,6 +51,7 @@ impl PodPlace {
             events: Vec::new(),
         });
         let record = sampled.then(|| encode(&record, Vec::new()).ok()).flatten().map(Vec::into_boxed_slice);
+        let record = record.filter(|record| record.len() <= RECORD_LIMIT);
         Some(Self { name: subject.name().into(), namespace: namespace.into(), record })
     }
 

@@ -4,10 +4,10 @@ use serde::Deserialize;
 
 use crate::object::{Object, Text};
 
-/// A UUID, with room.
-const UID_LIMIT: usize = 64;
+/// The longest uid of an object that is believed: a UUID's, with room.
+pub const UID_LIMIT: usize = 64;
 /// A DNS subdomain (`k8s.io/apimachinery` `pkg/util/validation`).
-pub(super) const NAME_LIMIT: usize = 253;
+pub(crate) const NAME_LIMIT: usize = 253;
 
 /// `core/v1` ObjectReference: `involvedObject`, and `regarding` in events.k8s.io/v1.
 #[derive(Debug, Deserialize)]

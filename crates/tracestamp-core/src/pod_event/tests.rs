@@ -85,6 +85,20 @@ fn what_tells_nothing_of_a_pod_is_told_from_what_does() {
 }
 
 #[test]
+fn every_reason_is_read_that_the_registration_asks_for_and_no_other() {
+    let registration = include_str!("../../../../manifests/components/events/webhook.yaml");
+    let asked = registration.lines().find(|line| line.contains("'Pulled'")).unwrap();
+    let mut asked: Vec<_> =
+        asked.trim().trim_matches(['[', ']']).split(", ").map(|quoted| quoted.trim_matches('\'')).collect();
+    asked.sort_unstable();
+    assert_eq!(asked, REASONS);
+    for reason in REASONS.into_iter().filter(|reason| *reason != PULLED) {
+        let event = told(read_json(&event(reason, "in words of its own")));
+        assert_eq!((event.reason, event.tells), (reason, Tells::Happened));
+    }
+}
+
+#[test]
 fn a_container_that_could_not_be_created_is_no_pull() {
     let event = told(read_json(&event("Failed", "Error: secret \"token\" not found")));
     assert_eq!((event.reason, event.tells), ("Failed", Tells::Happened));
@@ -107,6 +121,9 @@ fn what_anybody_may_write_is_bounded() {
         event["involvedObject"]["name"] = name.into();
         assert_eq!(read_json(&event), Reading::Unreadable, "{name}");
     }
+    let killing = event("Killing", "").to_string();
+    let killing = serde_json::from_str(&killing).unwrap();
+    assert_eq!(read(Topic::of(&killing).unwrap(), &killing, &image), Reading::Unreadable);
     let mut long = event("Killing", "");
     long["involvedObject"]["fieldPath"] = format!("spec.containers{{{image}}}").into();
     assert_eq!(told(read_json(&long)).container, None);

@@ -159,14 +159,59 @@ fn an_event_waits_no_longer_than_it_is_told_to() {
 
 #[test]
 fn what_is_kept_is_bounded_and_the_oldest_goes_first() {
-    let events = PodEvents::with_capacity(HOLD, NonZeroUsize::new(3).unwrap());
+    // A namespace may hold a quarter of what waits.
+    let events = PodEvents::with_capacity(HOLD, NonZeroUsize::new(12).unwrap());
     let fates: Vec<_> = (1..=5).flat_map(|number| take(&events, &pulled(number), 10).fates).collect();
     assert_eq!((fates.as_slice(), events.waiting()), (&[Fate::Displaced, Fate::Displaced][..], 3));
     assert_eq!(take(&events, &pod(2), 11).fates, []);
     assert_eq!(take(&events, &pod(3), 11).fates, [Fate::Recorded]);
-    (6..=9).for_each(|number| drop(take(&events, &pod(number), 11)));
+    (6..=17).for_each(|number| drop(take(&events, &pod(number), 11)));
     assert_eq!(take(&events, &pulled(3), 12).fates, [], "it is forgotten");
-    assert_eq!(take(&events, &pulled(9), 12).fates, [Fate::Recorded]);
+    assert_eq!(take(&events, &pulled(17), 12).fates, [Fate::Recorded]);
+}
+
+#[test]
+fn one_namespace_cannot_displace_what_others_wait_for() {
+    let events = PodEvents::with_capacity(HOLD, NonZeroUsize::new(12).unwrap());
+    take(&events, &pulled(1), 10);
+    for number in 100..200 {
+        take(&events, &event_in("theirs", number, "Killing", ""), 10);
+    }
+    assert_eq!(events.waiting(), 4);
+    assert_eq!(take(&events, &pod(1), 11).fates, [Fate::Recorded]);
+    // All of them together can.
+    for number in 0..12 {
+        take(&events, &event_in(&format!("n{number}"), 300 + number, "Killing", ""), 12);
+    }
+    assert_eq!(events.waiting(), 12);
+    assert_eq!(take(&events, &event_in("n20", 400, "Killing", ""), 12).fates, [Fate::Displaced]);
+    assert_eq!(events.waiting(), 12);
+}
+
+#[test]
+fn an_event_of_a_pod_that_is_not_there_loses_no_event_of_one_that_is() {
+    let events = PodEvents::new(HOLD);
+    take(&events, &event_in("theirs", 1, "Killing", ""), 10);
+    take(&events, &pulled(1), 10);
+    let overdue = events.overdue(Duration::ZERO, at(40));
+    assert_eq!(overdue.len(), 2, "each Pod is asked for by its own name");
+    assert_eq!(events.give_up(&overdue[0]).fates, [Fate::NotTraced]);
+    assert_eq!(take(&events, &pod(1), 41).fates, [Fate::Recorded]);
+}
+
+#[test]
+fn a_pod_that_no_api_server_would_send_is_not_remembered() {
+    let events = PodEvents::new(HOLD);
+    let long = "x".repeat(60_000);
+    for (from, to) in
+        [("uid-1\"", format!("{long}\"")), ("build-1-pod", long.clone()), ("\"ci\"", format!("\"{long}\""))]
+    {
+        take(&events, &pod(1).replace(from, &to), 9);
+    }
+    let kept: usize = events.state().pods.iter().map(|(uid, place)| uid.len() + format!("{place:?}").len()).sum();
+    assert!(kept < 1000, "{kept}");
+    take(&events, &event_in(&long, 1, "Killing", ""), 10);
+    assert_eq!(events.waiting(), 0);
 }
 
 #[test]
