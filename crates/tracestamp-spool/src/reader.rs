@@ -4,7 +4,7 @@ mod cursor;
 mod peek;
 mod tail;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
@@ -24,6 +24,8 @@ pub struct Reader {
     positions: Positions,
     /// When a segment was last seen without anything waiting in it.
     drained: HashMap<String, Instant>,
+    /// Segments that could not be read when they were last tried, which was told then.
+    unreadable: HashSet<String>,
     counts: Counts,
 }
 
@@ -36,7 +38,7 @@ pub struct Counts {
     pub corrupt_bytes: u64,
     /// Segments of another format's version, set aside.
     pub quarantined: u64,
-    /// Failures to open or read a segment; it is tried again.
+    /// Segments that could not be opened, read or set aside; each is tried again.
     pub unreadable: u64,
     /// Cursors, or lines of one, that did not fit what was there: the records were given again.
     pub cursor: u64,
@@ -89,7 +91,7 @@ impl Reader {
                 Positions::new()
             }
         };
-        Ok(Self { dir, positions, drained: HashMap::new(), counts })
+        Ok(Self { dir, positions, drained: HashMap::new(), unreadable: HashSet::new(), counts })
     }
 
     /// The records after those committed: at most `max_records`, and at most `max_bytes` of payload but for a first
@@ -97,15 +99,23 @@ impl Reader {
     pub fn next_batch(&mut self, max_records: usize, max_bytes: usize) -> io::Result<Batch> {
         let listing = segment::list(&self.dir)?;
         segment::remove_abandoned(&self.dir, &listing);
-        self.positions.retain(|name, _| listing.segments.iter().any(|found| found.name == *name));
-        self.drained.retain(|name, _| listing.segments.iter().any(|found| found.name == *name));
+        let is_there = |name: &String| listing.segments.iter().any(|found| found.name == *name);
+        self.positions.retain(|name, _| is_there(name));
+        self.drained.retain(|name, _| is_there(name));
+        self.unreadable.retain(is_there);
         let mut batch = Batch::default();
         for found in listing.segments {
-            if let Err(error) = self.read_segment(&found.name, &mut batch, max_records, max_bytes) {
+            match self.read_segment(&found.name, &mut batch, max_records, max_bytes) {
+                Ok(()) => {
+                    self.unreadable.remove(&found.name);
+                }
                 // Between listing and opening it, an operator may have removed it.
-                if error.kind() != io::ErrorKind::NotFound {
-                    tracing::warn!(segment = found.name, %error, "Cannot read a segment.");
-                    self.counts.unreadable += 1;
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    if self.unreadable.insert(found.name.clone()) {
+                        tracing::warn!(segment = found.name, %error, "Cannot read a segment, it is tried again.");
+                        self.counts.unreadable += 1;
+                    }
                 }
             }
             if batch.records.len() >= max_records {
@@ -127,8 +137,8 @@ impl Reader {
             match tail.header()? {
                 Header::OtherVersion(_) if tail.owned => return Ok(()),
                 Header::OtherVersion(version) => {
-                    tracing::warn!(segment = name, version, "A segment of another version is set aside.");
                     segment::quarantine(&self.dir, name)?;
+                    tracing::warn!(segment = name, version, "A segment of another version was set aside.");
                     self.counts.quarantined += 1;
                     return Ok(());
                 }

@@ -118,6 +118,28 @@ fn a_segment_of_a_newer_version_is_set_aside_and_the_rest_goes_on() {
 }
 
 #[test]
+fn what_cannot_be_set_aside_is_told_once_and_tried_again() {
+    let (dir, writer, segment) = spool(&["newer"]);
+    drop(writer);
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[7] = 2;
+    fs::write(&segment, &bytes).unwrap();
+    let aside = segment.with_extension("seg.quarantined");
+    fs::create_dir(&aside).unwrap();
+    Writer::open(dir.path(), LIMITS).unwrap().append(&["ours"]).unwrap();
+    let mut reader = Reader::open(dir.path()).unwrap();
+    assert_eq!(read(&mut reader), ["ours"]);
+    (0..100).for_each(|_| assert_eq!(read(&mut reader), [""; 0]));
+    let counts = reader.stats().unwrap().counts;
+    assert_eq!((counts.unreadable, counts.quarantined), (1, 0));
+    fs::remove_dir(&aside).unwrap();
+    assert_eq!(read(&mut reader), [""; 0]);
+    let counts = reader.stats().unwrap().counts;
+    assert_eq!((counts.unreadable, counts.quarantined), (1, 1));
+    assert!(aside.is_file());
+}
+
+#[test]
 fn files_of_others_are_left_alone() {
     let (dir, _writer, _) = spool(&["ours"]);
     for name in ["notes.txt", "notes.seg", "12.seg", "1763690000000-9f86d081.seg.bak"] {
