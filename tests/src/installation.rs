@@ -90,8 +90,13 @@ impl Tree {
         self.kubectl.run(&["kustomize", &self.overlay(overlay).display().to_string()])
     }
 
+    /// A file or directory of the manifests.
+    pub fn path(&self, within: &str) -> PathBuf {
+        self.directory.join("manifests").join(within)
+    }
+
     fn overlay(&self, name: &str) -> PathBuf {
-        self.directory.join("manifests/overlays").join(name)
+        self.path("overlays").join(name)
     }
 }
 
