@@ -18,6 +18,9 @@ const TOOLS: &[Tool] = &[
     Tool { package: "iproute2", path: "/usr/sbin/ip" },
     Tool { package: "busybox-static", path: "/bin/busybox" },
     Tool { package: "bash-static", path: "/bin/bash-static" },
+    // What issues certificates without cert-manager, and what an image's programs are stripped by.
+    Tool { package: "openssl", path: "/usr/bin/openssl" },
+    Tool { package: "binutils", path: "/usr/bin/strip" },
     // The load of the benchmark.
     Tool { package: "wrk", path: "/usr/bin/wrk" },
 ];

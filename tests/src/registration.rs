@@ -17,6 +17,11 @@ pub struct Registration {
 }
 
 impl Registration {
+    /// What both configurations are called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Creates both, replacing what a killed test left under the name.
     pub(crate) fn create(kubectl: &Kubectl, name: &str, configurations: &[Value]) -> Result<Self> {
         let registration = Self { kubectl: kubectl.clone(), name: name.to_owned() };

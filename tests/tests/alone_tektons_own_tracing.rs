@@ -1,7 +1,9 @@
 //! Tekton's own tracing, switched on and off again.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 use tracestamp_tests::{Jaeger, JaegerTrace, Node, Setting, expect_trace, shared};
@@ -43,6 +45,38 @@ async fn spans_of_tektons_reconcilers_lie_under_the_run_and_task_run_that_they_r
     block_in_place(|| drop(on));
     let played = expect_trace("success", SUCCESS).await.unwrap();
     assert!(!played.trace.spans.iter().any(Node::is_tektons), "still on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tektons_spans_of_a_rerun_lie_in_its_trace_and_none_in_that_of_the_run_it_was_copied_from() {
+    let Some(shared) = shared() else { return };
+    let endpoint = format!("{}/v1/traces", shared.otlp_http);
+    let values = [("enabled", "true"), ("endpoint", endpoint.as_str())];
+    let _on = block_in_place(|| Setting::change(&shared, "config-tracing", &values)).unwrap();
+    let played = expect_trace("success", SUCCESS).await.unwrap();
+    let name = |run: &Value| run["metadata"]["name"].as_str().unwrap().to_owned();
+    let first = name(&played.runs[0]);
+
+    let rerun = block_in_place(|| {
+        let kubectl = &played.namespace.kubectl;
+        let run = kubectl.get(&["pipelinerun", &first]).unwrap();
+        let metadata = json!({"generateName": "success-", "annotations": run["metadata"]["annotations"]});
+        let copy = json!({
+            "apiVersion": run["apiVersion"], "kind": run["kind"], "metadata": metadata, "spec": run["spec"],
+        });
+        kubectl.create(&copy.to_string()).unwrap().remove(0)
+    });
+
+    let traceparent = rerun["metadata"]["annotations"]["tracestamp.dev/traceparent"].as_str().unwrap();
+    let id = traceparent.split('-').nth(1).unwrap();
+    let jaeger = Jaeger::new(&shared).unwrap();
+    jaeger.expect(id, SUCCESS).await.unwrap();
+    let reconciled = |trace: &JaegerTrace| {
+        let tags = trace.spans.iter().filter(|span| span.is_tektons()).map(|span| span.tag("pipelinerun").to_owned());
+        tags.filter(|name| !name.is_empty()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(reconciled(&with_tektons(&jaeger, id).await), BTreeSet::from([name(&rerun)]));
+    assert_eq!(reconciled(&with_tektons(&jaeger, &played.trace_id).await), BTreeSet::from([first]));
 }
 
 /// The trace when both reconcilers have sent the spans of the end, some seconds after it.

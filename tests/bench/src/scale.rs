@@ -147,19 +147,21 @@ async fn post(targets: &Arc<Vec<Target>>, templates: &Arc<Vec<Template>>, runs: 
     Ok(all)
 }
 
-/// How many different spans lie in the spools; waits for what is late.
+/// How many spans lie in the spools; waits for what is late and fails when one is there twice.
 fn recorded(targets: &[Target], expected: usize) -> Result<usize> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        let mut ids: BTreeSet<Id> = BTreeSet::new();
+        let (mut ids, mut records): (BTreeSet<Id>, usize) = (BTreeSet::new(), 0);
         for target in targets {
             for segment in peek(&target.room.path().join("spool"))? {
                 for payload in segment?.records {
                     let context = decode(&payload)?.context;
                     ids.insert((context.trace_id, context.span_id));
+                    records += 1;
                 }
             }
         }
+        ensure!(records == ids.len(), "{records} records hold {} spans", ids.len());
         if ids.len() >= expected || Instant::now() > deadline {
             return Ok(ids.len());
         }
