@@ -99,7 +99,7 @@ async fn played<T: Send>(
     let objects = namespace.kubectl.get(&["pipelineruns,taskruns,customruns"])?;
     let objects = objects.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     let differences = trace.differences_from(&objects);
-    ensure!(differences.is_empty(), "not the objects' own times:\n{}", differences.join("\n"));
+    ensure!(differences.is_empty(), "not as the objects tell:\n{}", differences.join("\n"));
     let warnings = trace.warnings();
     ensure!(warnings.is_empty(), "Jaeger warns:\n{}", warnings.join("\n"));
     let repeated = repeated(&tracestamp.tee, &trace_id);

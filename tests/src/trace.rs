@@ -41,6 +41,12 @@ impl Node {
         self.tags.get(key).map_or("", String::as_str)
     }
 
+    /// What came of it, as it is called by whatever sort of span it is.
+    fn result(&self) -> &str {
+        let names = ["cicd.pipeline.result", "cicd.pipeline.task.run.result", "tracestamp.result"];
+        names.into_iter().map(|name| self.tag(name)).find(|result| !result.is_empty()).unwrap_or_default()
+    }
+
     fn parse(span: &Value, processes: &Value) -> Result<Self> {
         let text = |pointer: &str| span.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let number = |pointer: &str| span.pointer(pointer).and_then(Value::as_i64).context("a span without times");
@@ -130,8 +136,9 @@ impl JaegerTrace {
         self.spans.iter().filter(move |span| span.what() == what)
     }
 
-    /// The tree, one span a line: sort, name, `error.type` in brackets when it failed. Siblings stand in the order of
-    /// their sort and name; spans that have no length as often as not are left out, and so are those of Tekton's own.
+    /// The tree, one span a line: sort, name, in brackets `error.type` when it failed and a result that is neither
+    /// `success` nor, with an error, `failure`. Siblings stand in the order of their sort and name; spans that have no
+    /// length as often as not are left out, and so are those of Tekton's own.
     pub fn outline(&self) -> String {
         let mut text = String::new();
         let is_root = |span: &&Node| {
@@ -151,8 +158,15 @@ impl JaegerTrace {
         }
         let what = if span.what().is_empty() { "foreign" } else { span.what() };
         let _ = write!(text, "{}{what} {}", "  ".repeat(depth), span.name);
-        if span.tag("error") == "true" || !span.tag("error.type").is_empty() {
-            let _ = write!(text, " [{}]", span.tag("error.type"));
+        let failed = span.tag("error") == "true" || !span.tag("error.type").is_empty();
+        let result = match span.result() {
+            "" | "success" => None,
+            "failure" if failed => None,
+            other => Some(other),
+        };
+        let told: Vec<_> = failed.then(|| span.tag("error.type")).into_iter().chain(result).collect();
+        if !told.is_empty() {
+            let _ = write!(text, " [{}]", told.join(", "));
         }
         text.push('\n');
         let mut children: Vec<_> = self.spans.iter().filter(|child| child.parent.as_ref() == Some(&span.id)).collect();
@@ -219,6 +233,10 @@ impl JaegerTrace {
         };
         let (created, completed) = (time("/metadata/creationTimestamp")?, time("/status/completionTime")?);
         let mut wrong = Vec::new();
+        let succeeded = object.pointer("/status/conditions/0/status")?.as_str()? == "True";
+        if (span.result() == "success", span.tag("error") != "true") != (succeeded, succeeded) {
+            wrong.push(format!("{kind} {name}: succeeded {succeeded}, its span's result {}", span.result()));
+        }
         if (span.start, span.end) != (created, completed) {
             wrong.push(format!("{kind} {name}: {created} to {completed}, its span {} to {}", span.start, span.end));
         }

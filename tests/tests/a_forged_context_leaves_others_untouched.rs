@@ -49,8 +49,8 @@ async fn forgery_before_and_after_create_changes_no_span_of_another_namespace() 
     });
 
     let cancelled = "
-        pipeline_run RUN build [Cancelled]
-          task_run compile [TaskRunCancelled]
+        pipeline_run RUN build [Cancelled, cancellation]
+          task_run compile [TaskRunCancelled, cancellation]
             pod pod [Error]
               init_container prepare
             step only [Error]

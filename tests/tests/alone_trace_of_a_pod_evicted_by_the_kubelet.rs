@@ -8,15 +8,18 @@ use tracestamp_tests::{OtherKubelet, await_running_step, expect_trace_while, sha
 async fn a_pod_evicted_by_the_kubelet_is_an_error_of_the_cluster() {
     let Some(shared) = shared() else { return };
     let trace = "
-        task_run kubelet-evicts [Failed]
-          pod pod [Error]
+        task_run kubelet-evicts [Failed, error]
+          pod pod [Error, error]
             init_container place-scripts
             init_container prepare
           step slow [Error]
         ";
-    // Short of memory whatever is free. Without statistics of file systems the kubelet does not look at all.
+    // Short of memory whatever is free, but not before this kubelet has looked at the containers that another one started:
+    // it would not know how they ended. Without statistics of file systems it does not look at all.
     let settings = json!({
-        "evictionHard": {"memory.available": "99%"},
+        "evictionSoft": {"memory.available": "99%"},
+        "evictionSoftGracePeriod": {"memory.available": "10s"},
+        "evictionMaxPodGracePeriod": 1,
         "evictionPressureTransitionPeriod": "1s",
         "localStorageCapacityIsolation": true,
     });

@@ -5,8 +5,8 @@ use tracestamp_tests::expect_trace;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_deleted_while_it_runs_is_closed() {
     let trace = "
-        pipeline_run RUN deleted [deleted]
-          task_run slow [deleted]
+        pipeline_run RUN deleted [deleted, cancellation]
+          task_run slow [deleted, cancellation]
             pod pod [Error]
               init_container place-scripts
               init_container prepare

@@ -6,7 +6,7 @@ use tracestamp_tests::expect_trace;
 async fn a_failed_init_container_is_the_one_that_failed() {
     let trace = "
         task_run init-failed [Failed]
-          pod pod
+          pod pod [error]
             init_container place-scripts
             init_container prepare
             init_container working-dir-initializer [Error]

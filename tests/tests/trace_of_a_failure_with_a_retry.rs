@@ -16,9 +16,9 @@ async fn each_attempt_is_told_and_the_run_fails() {
               init_container place-scripts
               init_container prepare
             step give-up [Error]
-            step never
+            step never [skip]
             step give-up [Error]
-            step never
+            step never [skip]
         ";
     expect_trace("fail-retry", trace).await;
 }

@@ -5,8 +5,8 @@ use tracestamp_tests::expect_trace;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipeline_run_that_times_out_ends_its_tasks() {
     let trace = "
-        pipeline_run RUN pipelinerun-timeout [PipelineRunTimeout]
-          task_run slow [TaskRunCancelled]
+        pipeline_run RUN pipelinerun-timeout [PipelineRunTimeout, timeout]
+          task_run slow [TaskRunCancelled, cancellation]
             pod pod [Error]
               init_container place-scripts
               init_container prepare

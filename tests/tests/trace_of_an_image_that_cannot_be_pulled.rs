@@ -5,10 +5,11 @@ use tracestamp_tests::expect_trace;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_whose_image_cannot_be_pulled_never_started() {
     let trace = "
-        task_run image-pull [TaskRunImagePullFailed]
-          pod pod [ContainerStatusUnknown]
+        task_run image-pull [TaskRunImagePullFailed, error]
+          pod pod [ContainerStatusUnknown, error]
             init_container prepare
-          step unknown [ContainerStatusUnknown]
+          step unknown [ContainerStatusUnknown, error]
         ";
-    expect_trace("image-pull", trace).await;
+    let Some(played) = expect_trace("image-pull", trace).await else { return };
+    assert_eq!(played.trace.of("step").next().unwrap().tag("tracestamp.step.started"), "false");
 }
