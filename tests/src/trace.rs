@@ -237,7 +237,11 @@ impl JaegerTrace {
         if (span.result() == "success", span.tag("error") != "true") != (succeeded, succeeded) {
             wrong.push(format!("{kind} {name}: succeeded {succeeded}, its span's result {}", span.result()));
         }
-        if (span.start, span.end) != (created, completed) {
+        // Tekton can stop a run twice from one stale copy, a moment apart (`pkg/reconciler/taskrun/taskrun.go` failTaskRun):
+        // its end is then written again, and the first is the one that was told.
+        let after = completed.duration_since(span.end);
+        let written_again = !succeeded && after == SignedDuration::from_secs(1);
+        if span.start != created || !(after.is_zero() || written_again) {
             wrong.push(format!("{kind} {name}: {created} to {completed}, its span {} to {}", span.start, span.end));
         }
         let pending = self.spans.iter().find(|child| child.what() == "pending" && child.parent.as_deref() == Some(own));
