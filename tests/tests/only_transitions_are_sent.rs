@@ -37,6 +37,7 @@ async fn what_is_not_to_be_traced_costs_no_call() {
         let disabled = tracestamp.namespace("disabled").unwrap();
         let label = ["label", "namespace", &disabled.name, "tracestamp.dev/inject=disabled"];
         shared.kubectl.run(&label).unwrap();
+        await_watch();
         Scenario::load("taskrun").unwrap().play(&disabled).unwrap();
 
         let metrics = tracestamp.metrics().unwrap();
@@ -75,7 +76,11 @@ fn break_conditions(shared: &Shared, name: &str) {
     webhook["matchConditions"] = json!([{"name": "broken", "expression": "object.spec.nothing.of.this == 1"}]);
     configuration["webhooks"] = json!([webhook]);
     shared.kubectl.apply(&configuration.to_string()).unwrap();
-    // As at the first registration: the API server learns of it by a watch.
+    await_watch();
+}
+
+/// The API server learns of its own registrations and namespaces by a watch, and tells nobody when it has.
+fn await_watch() {
     std::thread::sleep(Duration::from_secs(3));
 }
 
