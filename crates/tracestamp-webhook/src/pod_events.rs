@@ -114,16 +114,10 @@ impl PodEvents {
     }
 
     /// Gives up waiting for the Pod of this Event: there is none of that name and uid.
-    pub(crate) fn give_up(&self, event: &PodEvent) -> Placed {
+    pub(crate) fn give_up(&self, event: &PodEvent, config: &Config) -> Placed {
         let mut placed = Placed::default();
         // The Pod is not remembered as one that is not traced: in another namespace it may be there.
-        self.state().waiting.retain(|waiting| {
-            let other = !waiting.event.is_about_the_pod_of(event);
-            if !other {
-                placed.fates.push(Fate::NotTraced);
-            }
-            other
-        });
+        self.state().settle(|waiting| waiting.is_about_the_pod_of(event), None, config, &mut placed);
         placed
     }
 
@@ -185,14 +179,25 @@ impl State {
     }
 
     fn pod(&mut self, uid: &str, place: Option<PodPlace>, config: &Config, placed: &mut Placed) {
-        self.waiting.retain(|Waiting { event, .. }| {
-            let other = event.pod_uid != uid;
-            if !other {
-                placed.put(place.as_ref(), event, config);
-            }
-            other
-        });
+        self.settle(|event| event.pod_uid == uid, place.as_ref(), config, placed);
         self.pods.put(uid.into(), place);
+    }
+
+    /// Gives the Events that wait for a Pod its place.
+    fn settle(
+        &mut self,
+        is_its: impl Fn(&PodEvent) -> bool,
+        place: Option<&PodPlace>,
+        config: &Config,
+        placed: &mut Placed,
+    ) {
+        self.waiting.retain(|Waiting { event, .. }| {
+            let its = is_its(event);
+            if its {
+                placed.put(place, event, config);
+            }
+            !its
+        });
     }
 
     fn expire(&mut self, hold: Duration, now: Timestamp, placed: &mut Placed) {

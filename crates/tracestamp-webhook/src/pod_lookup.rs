@@ -104,7 +104,7 @@ impl PodLookup {
     async fn place(&self, event: &PodEvent, told: Told) {
         let placed = match told {
             Told::Found(place) => self.pod_events.learn(&event.pod_uid, place, &self.config),
-            Told::Gone => self.pod_events.give_up(event),
+            Told::Gone => self.pod_events.give_up(event, &self.config),
         };
         self.metrics.pod_events(&placed.fates, self.pod_events.waiting());
         let spans = Spans::encode(&placed.spans, &self.metrics);

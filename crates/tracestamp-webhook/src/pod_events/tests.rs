@@ -195,7 +195,7 @@ fn an_event_of_a_pod_that_is_not_there_loses_no_event_of_one_that_is() {
     take(&events, &pulled(1), 10);
     let overdue = events.overdue(Duration::ZERO, at(40));
     assert_eq!(overdue.len(), 2, "each Pod is asked for by its own name");
-    assert_eq!(events.give_up(&overdue[0]).fates, [Fate::NotTraced]);
+    assert_eq!(events.give_up(&overdue[0], &config()).fates, [Fate::NotTraced]);
     assert_eq!(take(&events, &pod(1), 41).fates, [Fate::Recorded]);
 }
 
