@@ -59,7 +59,7 @@ pub use machine::program;
 pub use otlp::{OtlpTee, SeenSpan};
 pub use registration::Registration;
 pub use reviews::Reviews;
-pub use scenario::{Scenario, await_running_step, evict};
+pub use scenario::{Scenario, await_running_step, evict, rerun};
 pub use setting::Setting;
 pub use shared::{Namespace, Shared, poll, shared};
 pub use stand_in::StandIn;

@@ -102,6 +102,19 @@ pub fn evict(namespace: &str, kubectl: &Kubectl, pod: &str) -> Result<String> {
     kubectl.run_with(&["create", "--raw", &path, "-f", "-"], &eviction.to_string())
 }
 
+/// Creates a run from the manifest of the one of this kind and name, all annotations copied, as the Tekton dashboard does
+/// it.
+pub fn rerun(kubectl: &Kubectl, kind: &str, name: &str) -> Result<Value> {
+    let run = kubectl.get(&[kind, name])?;
+    let part = |pointer: &str| run.pointer(pointer);
+    let metadata =
+        json!({"generateName": part("/metadata/generateName"), "annotations": part("/metadata/annotations")});
+    let copy = json!({
+        "apiVersion": part("/apiVersion"), "kind": part("/kind"), "metadata": metadata, "spec": part("/spec"),
+    });
+    kubectl.create(&copy.to_string())?.pop().context("nothing was created")
+}
+
 pub(crate) fn is_run(object: &Value) -> bool {
     object
         .get("kind")

@@ -1,8 +1,7 @@
 //! A run made from the manifest of another, all annotations copied, as the Tekton dashboard does it.
 
-use serde_json::json;
 use tokio::task::block_in_place;
-use tracestamp_tests::{Jaeger, expect_trace, shared};
+use tracestamp_tests::{Jaeger, expect_trace, rerun, shared};
 
 use crate::outlines::TASK_RUN;
 
@@ -12,15 +11,8 @@ async fn a_copied_manifest_starts_a_new_trace_that_links_to_the_old() {
     let first = expect_trace("taskrun", TASK_RUN).await.unwrap();
     let kubectl = &first.namespace.kubectl;
     let name = first.runs[0]["metadata"]["name"].as_str().unwrap();
-    let run = kubectl.get(&["taskrun", name]).unwrap();
-    let copy = json!({
-        "apiVersion": run["apiVersion"],
-        "kind": run["kind"],
-        "metadata": {"generateName": "taskrun-", "annotations": run["metadata"]["annotations"]},
-        "spec": run["spec"],
-    });
 
-    let rerun = block_in_place(|| kubectl.create(&copy.to_string()).unwrap().remove(0));
+    let rerun = block_in_place(|| rerun(kubectl, "taskrun", name)).unwrap();
 
     let traceparent = rerun["metadata"]["annotations"]["tracestamp.dev/traceparent"].as_str().unwrap();
     let id = traceparent.split('-').nth(1).unwrap();

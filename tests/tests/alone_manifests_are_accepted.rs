@@ -104,15 +104,15 @@ async fn every_overlay_and_component_passes_the_api_servers_validation_and_needs
                 let wrong: Vec<_> = parts.iter().filter(|part| rendered.contains(**part) != there).collect();
                 assert!(wrong.is_empty(), "{overlay} {} {wrong:?}", if there { "lacks" } else { "has" });
             }
-            let count = |part: &str| rendered.lines().filter(|line| line.trim_start().starts_with(part)).count();
             let roles = rendered.lines().filter(|line| line.starts_with("kind: ") && line.contains("Role")).count();
+            let authorities = rendered.lines().filter(|line| line.trim_start().starts_with("caBundle: ")).count();
             // Of two mutating, two validating and the one of Events, which is listed last.
-            let authorities = match overlay {
+            let expected = match overlay {
                 "rest" => 5,
                 "volume-first" | "volume-last" => 4,
                 _ => 0,
             };
-            assert_eq!(count("caBundle: "), authorities, "{overlay}");
+            assert_eq!(authorities, expected, "{overlay}");
             assert_eq!(roles, if ["backfill", "rest"].contains(&overlay) { 2 } else { 0 }, "{overlay}");
             let applied = dry_run(&shared, "apply", &rendered).unwrap_or_else(|error| panic!("{overlay}: {error:#}"));
             assert!(applied.contains("mutatingwebhookconfiguration"), "{overlay}: {applied}");

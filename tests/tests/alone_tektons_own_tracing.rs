@@ -3,19 +3,17 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
-use tracestamp_tests::{Jaeger, JaegerTrace, Node, Setting, expect_trace, shared};
+use tracestamp_tests::{Jaeger, JaegerTrace, Node, Setting, Shared, expect_trace, rerun, shared};
 
 use crate::outlines::SUCCESS;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_of_tektons_reconcilers_lie_under_the_run_and_task_run_that_they_reconcile() {
     let Some(shared) = shared() else { return };
-    let endpoint = format!("{}/v1/traces", shared.otlp_http);
-    let values = [("enabled", "true"), ("endpoint", endpoint.as_str())];
-    let on = block_in_place(|| Setting::change(&shared, "config-tracing", &values)).unwrap();
+    let on = block_in_place(|| switch_on(&shared));
     let played = expect_trace("success", SUCCESS).await.unwrap();
     let jaeger = Jaeger::new(&shared).unwrap();
     let trace = with_tektons(&jaeger, &played.trace_id).await;
@@ -50,22 +48,12 @@ async fn spans_of_tektons_reconcilers_lie_under_the_run_and_task_run_that_they_r
 #[tokio::test(flavor = "multi_thread")]
 async fn tektons_spans_of_a_rerun_lie_in_its_trace_and_none_in_that_of_the_run_it_was_copied_from() {
     let Some(shared) = shared() else { return };
-    let endpoint = format!("{}/v1/traces", shared.otlp_http);
-    let values = [("enabled", "true"), ("endpoint", endpoint.as_str())];
-    let _on = block_in_place(|| Setting::change(&shared, "config-tracing", &values)).unwrap();
+    let _on = block_in_place(|| switch_on(&shared));
     let played = expect_trace("success", SUCCESS).await.unwrap();
     let name = |run: &Value| run["metadata"]["name"].as_str().unwrap().to_owned();
     let first = name(&played.runs[0]);
 
-    let rerun = block_in_place(|| {
-        let kubectl = &played.namespace.kubectl;
-        let run = kubectl.get(&["pipelinerun", &first]).unwrap();
-        let metadata = json!({"generateName": "success-", "annotations": run["metadata"]["annotations"]});
-        let copy = json!({
-            "apiVersion": run["apiVersion"], "kind": run["kind"], "metadata": metadata, "spec": run["spec"],
-        });
-        kubectl.create(&copy.to_string()).unwrap().remove(0)
-    });
+    let rerun = block_in_place(|| rerun(&played.namespace.kubectl, "pipelinerun", &first)).unwrap();
 
     let traceparent = rerun["metadata"]["annotations"]["tracestamp.dev/traceparent"].as_str().unwrap();
     let id = traceparent.split('-').nth(1).unwrap();
@@ -77,6 +65,12 @@ async fn tektons_spans_of_a_rerun_lie_in_its_trace_and_none_in_that_of_the_run_i
     };
     assert_eq!(reconciled(&with_tektons(&jaeger, id).await), BTreeSet::from([name(&rerun)]));
     assert_eq!(reconciled(&with_tektons(&jaeger, &played.trace_id).await), BTreeSet::from([first]));
+}
+
+/// Until the value is dropped.
+fn switch_on(shared: &Shared) -> Setting {
+    let endpoint = format!("{}/v1/traces", shared.otlp_http);
+    Setting::change(shared, "config-tracing", &[("enabled", "true"), ("endpoint", &endpoint)]).unwrap()
 }
 
 /// The trace when both reconcilers have sent the spans of the end, some seconds after it.

@@ -58,10 +58,9 @@ async fn a_condition_that_fails_stops_no_request() {
 
         task_run(&namespace, &[]);
 
-        let broken = [format!("name=\"{name}.broken.dev\"")];
-        let labels: Vec<_> = broken.iter().map(String::as_str).collect();
+        let broken = format!("name=\"{name}.broken.dev\"");
         let failed = "apiserver_admission_match_condition_evaluation_errors_total";
-        assert!(shared.kubectl.api_server_metric(failed, &labels).unwrap() > 0, "no condition failed");
+        assert!(shared.kubectl.api_server_metric(failed, &[&broken]).unwrap() > 0, "no condition failed");
         let observed = tracestamp.metrics().unwrap().sum("tracestamp_reviews_total", &["webhook=\"observe\""]);
         assert_eq!(observed, 0);
     });
