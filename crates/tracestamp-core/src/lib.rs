@@ -15,6 +15,7 @@ pub mod annotation;
 mod config;
 pub mod context;
 mod identity;
+mod image;
 mod note;
 pub mod object;
 pub mod observe;

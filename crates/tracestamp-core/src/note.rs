@@ -21,6 +21,8 @@ pub enum Note {
     StepTimeRefused,
     /// More spans at once than are recorded.
     SpansDropped,
+    /// A span has more events than it carries.
+    EventsDropped,
     /// A time was moved to lie within its object's.
     Clamped,
 }
@@ -38,6 +40,7 @@ impl Note {
             Self::Copied => "copied",
             Self::StepTimeRefused => "step_time_refused",
             Self::SpansDropped => "spans_dropped",
+            Self::EventsDropped => "events_dropped",
             Self::Clamped => "clamped",
         }
     }

@@ -15,6 +15,7 @@ pub use reference::UID_LIMIT;
 use serde_json::value::RawValue;
 
 use crate::Timestamp;
+use crate::image::without_credentials;
 use crate::object::{Object, text};
 use crate::text::cut;
 
@@ -155,7 +156,7 @@ pub fn read(Topic { reason, about }: Topic<'_>, object: &Object<'_>, namespace: 
 
 /// Events are held back, and anybody may write them.
 fn bounded(image: &str) -> String {
-    let mut image = Cow::Borrowed(image);
+    let mut image = Cow::Borrowed(without_credentials(image));
     cut(&mut image, IMAGE_LIMIT);
     image.into_owned()
 }

@@ -41,6 +41,8 @@ pub struct PodSpec<'a> {
     /// The node, once scheduled.
     #[serde(borrow)]
     pub node_name: Option<Text<'a>>,
+    /// Whether the Pod has the node's own addresses.
+    pub host_network: Option<bool>,
 }
 
 impl<'a> PodSpec<'a> {
