@@ -57,8 +57,9 @@ fn bytes_that_are_no_frame_are_skipped_to_the_last_that_may_begin_one() {
     let pieces: Vec<_> = scan(b"garbage\xffTS").collect();
     assert_eq!(pieces, [Piece::Skipped { bytes: 7, end: 7 }, Piece::Incomplete { bytes: 3 }]);
 }
-/// What a scan sums at most for each byte: a frame, and headers every eight bytes that each ask for two prefixes.
-const SUMMED_PER_BYTE: usize = 6;
+/// What a scan sums at most for each byte: it is part of one prefix and of what was summed before the first damage, and
+/// headers, every twelve bytes and each looked at twice, ask for up to thirty bytes more.
+const SUMMED_PER_BYTE: usize = 8;
 
 fn header(length: u32) -> [u8; 12] {
     let mut header = [0; 12];
@@ -78,7 +79,10 @@ fn headers_that_overlap_cost_what_their_bytes_cost() {
         (0..long / 12).flat_map(|n| header(long - 12 * (n + 1))).chain(vec![0; MAX_PAYLOAD]).collect();
     // A whole frame behind each that is none.
     let mixed: Vec<u8> = [&header(long)[..], &frames(&[b"whole"])].concat().repeat(MAX_PAYLOAD / 14);
-    for (shape, mut bytes) in [("dense", dense), ("apart", apart), ("nested", nested), ("mixed", mixed)] {
+    let tight = [&header(long)[..], &frames(&[b""])].concat().repeat(MAX_PAYLOAD / 12);
+    for (shape, mut bytes) in
+        [("dense", dense), ("apart", apart), ("nested", nested), ("mixed", mixed), ("tight", tight)]
+    {
         write(b"the last", &mut bytes);
         let mut scan = scan(&bytes);
         let last = scan.by_ref().last();
