@@ -14,6 +14,7 @@
 pub mod annotation;
 mod config;
 pub mod context;
+pub mod dns;
 mod identity;
 mod image;
 mod note;
