@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::perform;
 use crate::recording::Recording;
 use crate::terminal::Style;
-use crate::{html, say, terminal, trace};
+use crate::{html, recording, say, terminal, trace};
 
 /// Shows the whole way without a cluster: sends the recorded admission reviews of a real run to the real webhook and
 /// exporter, and shows the trace that comes out.
@@ -19,9 +19,7 @@ use crate::{html, say, terminal, trace};
 /// interface, and stopped again. Exit status: 0, 1 when something went wrong, 2 when the arguments are wrong.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A `.jsonl` or `.jsonl.zst` file, `-` for standard input, or one that comes with tracestamp: success, fail,
-    /// cancel, timeout, pull, sidecar, matrix, pods
-    #[arg(default_value = "fail")]
+    #[arg(default_value = "fail", help = recording::help())]
     recording: String,
     /// Deliver to this OTLP receiver instead; the standard OTEL_EXPORTER_OTLP_ variables count as well
     #[arg(long, value_name = "URL")]

@@ -10,15 +10,15 @@ use super::check::{Finding, Level, check};
 use super::facts::Facts;
 use crate::kubeconfig::{KubeArgs, parse_namespace};
 
-/// Tells what is wrong with an installation in a cluster, and what to do about it.
+/// Reports what is wrong with an installation in a cluster, and what to do about it.
 ///
-/// Only reads: objects by GET and LIST, /ready and /metrics of the Pods through the API server. What it may not read is
-/// `unknown`. The exit status is 0 when nothing is wrong, 1 when something is, 2 when the cluster cannot be asked.
+/// Only reads: objects by GET and LIST, /ready and /metrics of the Pods through the API server. What it has no
+/// permission to read is reported as `unknown`. The exit status is 0 when nothing is wrong, 1 when something is, 2 when the cluster cannot be asked.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     #[command(flatten)]
     kube: KubeArgs,
-    /// Where tracestamp is installed.
+    /// The namespace of the installation.
     #[arg(long, value_name = "NAME", default_value = "tracestamp", value_parser = parse_namespace)]
     namespace: String,
     /// One JSON object a finding instead of text.

@@ -97,7 +97,7 @@ fn version(pods: &[PodFacts]) -> Finding {
     theirs.sort_unstable();
     theirs.dedup();
     match theirs.as_slice() {
-        [] => Finding::unknown(topic, "no Pod tells its version"),
+        [] => Finding::unknown(topic, "no Pod reports its version"),
         [theirs] if *theirs == ours => Finding::ok(topic, ours),
         theirs => Finding::warn(
             topic,
@@ -121,7 +121,7 @@ fn endpoint(facts: &Facts) -> Finding {
             "tracing is off: nothing is stamped or recorded",
             "set OTEL_EXPORTER_OTLP_ENDPOINT in the overlay's configMapGenerator",
         ),
-        (None, []) => Finding::unknown(topic, "no Pod tells whether tracing is on"),
+        (None, []) => Finding::unknown(topic, "no Pod reports whether tracing is on"),
         (Some(endpoint), _) => Finding::ok(topic, without_user(endpoint)),
         (None, _) => Finding::ok(topic, "set by other means than the ConfigMap"),
     }
@@ -153,7 +153,7 @@ fn told(facts: &PodFacts) -> Vec<Finding> {
             findings.push(Finding::fail(
                 "spans",
                 format!("{name}/{process} lost {dropped} since its start ({reasons})"),
-                "README, Troubleshooting: Spans are missing",
+                "see docs/operations.md#spans-are-missing",
             ));
         }
         if sum(metrics, "tracestamp_certificate_reloads_total", r#"result="failure""#) > 0.0 {
@@ -169,7 +169,7 @@ fn told(facts: &PodFacts) -> Vec<Finding> {
             findings.push(Finding::warn(
                 "backend",
                 format!("a span waits for {age:.0} s on {name}; errors so far: {codes}"),
-                "README, Troubleshooting: Traces come late",
+                "see docs/operations.md#traces-come-late",
             ));
         }
     }
