@@ -26,7 +26,7 @@ impl Case {
     }
 }
 
-const ALL: [&Case; 17] = [
+const ALL: [&Case; 16] = [
     &containers::START_ERROR,
     &containers::LOST_WHILE_IT_RAN,
     &containers::SIDECAR_USES_UP_THE_GRACE_PERIOD,
@@ -43,7 +43,6 @@ const ALL: [&Case; 17] = [
     &runs::ANNOTATIONS_OF_PIPELINES_AS_CODE,
     &runs::APPROVAL_GATE,
     &runs::ONE_TRACE_THROUGH_KONFLUX,
-    &stamps::INJECTED_CONTAINERS,
 ];
 
 #[test]

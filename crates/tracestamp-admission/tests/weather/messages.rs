@@ -83,6 +83,20 @@ fn an_init_container_is_no_users_and_its_failure_an_error() {
 }
 
 #[test]
+fn a_step_that_failed_is_named_with_its_exit_code() {
+    for step in ["step-make", "step-unnamed-0"] {
+        for (code, rest) in
+            [("3", ""), ("3", ": Error"), ("137", ": ContainerStatusUnknown"), ("3", ": s3cr3t"), ("3", "\ns3cr3t")]
+        {
+            let sentence = format!("\"{step}\" exited with code {code}");
+            for reason in ["Failed", "StepFailed"] {
+                check(reason, &format!("{sentence}{rest}"), &format!("error, message^={sentence}"));
+            }
+        }
+    }
+}
+
+#[test]
 fn a_step_that_ran_out_of_time_is_named() {
     for step in ["step-unit", "step-unnamed-0"] {
         let sentence = format!("\"{step}\" exited because the step exceeded the specified timeout limit");

@@ -63,6 +63,41 @@ fn a_step_that_is_killed_with_a_disrupted_pod_is_an_error_of_the_clusters() {
             };
             check(reason, and_deleted, killed(), &error);
         }
+        // The kubelet cuts to the second: a step that ends in the one of the disruption was killed.
+        let rows = [("step step-make", "error, result=error"), ("pod", "error, result=error")];
+        check(reason, disrupted(reason), [ended_at(143, "09:31:00"), waited("09:31:00")], &rows);
+    }
+}
+
+#[test]
+fn an_init_container_that_is_killed_with_its_pod_did_not_fail_and_neither_did_the_pod() {
+    let killed: [(&str, fn(&mut Cluster, &mut Value), &str); 3] = [
+        ("deleted", deleted, "error, result=cancellation"),
+        (
+            "disrupted",
+            |_, pod| condition(pod, "DisruptionTarget", "True", "09:31:00", "DeletionByTaintManager"),
+            "error, result=error",
+        ),
+        ("evicted", |_, pod| pod["status"]["reason"] = "Evicted".into(), "error, result=error"),
+    ];
+    for (what, kill, truth) in killed {
+        let (mut cluster, _, mut pod) = Cluster::with_bound_pod("init:fetch step-make");
+        cluster.update("09:30:04", &mut pod, |pod| {
+            set(pod, "Pending", &[("fetch", running("09:30:03")), ("step-make", waiting())])
+        });
+        kill(&mut cluster, &mut pod);
+        cluster.update("09:31:02.4", &mut pod, |pod| {
+            failed(pod, "09:31:02", &[("fetch", ended(143, "Error", "09:30:03", "09:31:02"))])
+        });
+        cluster.remove("09:31:03", &pod);
+        let fetch = format!("09:30:03..09:31:02, {truth}");
+        // It is told by its init container that something went wrong, or by the Pod itself.
+        let pod = truth.strip_prefix("error, ").unwrap();
+        expect(
+            what,
+            &cluster.spans(),
+            &[("init_container fetch", &*fetch), ("pod", &*format!("09:30:01..09:31:02, {pod}"))],
+        );
     }
 }
 

@@ -4,24 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::cases::Case;
 use crate::cluster::Cluster;
 use crate::objects::*;
 
 /// tektoncd/pipeline#701, #4731, linkerd/linkerd2#11461, kubernetes/kubernetes#113952, istio/istio#8636.
-pub const INJECTED_CONTAINERS: Case = Case {
-    name: "injected-containers",
-    record: || {
-        let (mut cluster, pod) = injected();
-        let mut pod = cluster.stamp("10:00:01", pod);
-        containers(&mut pod, "containers")
-            .push(json!({"name": "telemetry-agent", "image": "registry.example/agent:1"}));
-        cluster.stamp("10:00:01", pod);
-        cluster.calls()
-    },
-    rows: &[],
-};
-
 fn injected() -> (Cluster, Value) {
     let mut cluster = Cluster::new();
     let run = cluster.create("10:00:00", pipeline_run("ship-"));
