@@ -110,7 +110,7 @@ impl Cluster {
         (cluster, task, pod)
     }
 
-    /// Likewise, with containers that wait. The init containers have ended, but for those that are restarted.
+    /// Likewise, with containers that wait. The init containers have ended, except those that are restarted.
     pub fn with_waiting_pod(containers: &str) -> (Self, Value, Value) {
         Self::with_pod(containers, waiting)
     }

@@ -82,7 +82,7 @@ fn a_pod_whose_init_container_obeyed_late_lasts_until_then() {
 }
 
 #[test]
-fn a_pod_whose_kubelet_never_said_that_its_sandbox_is_up_tells_its_schedule_once() {
+fn a_pod_whose_kubelet_never_reports_its_sandbox_has_its_schedule_span_once() {
     // Kubelets before 1.29 write no PodReadyToStartContainers.
     for init in [true, false] {
         let mut cluster = Cluster::new();

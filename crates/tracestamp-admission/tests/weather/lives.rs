@@ -47,7 +47,7 @@ fn a_native_sidecar_that_is_started_again_has_each_life_once() {
 }
 
 #[test]
-fn a_restart_that_is_told_in_one_update_gives_the_life_before_as_any_other() {
+fn a_restart_that_is_reported_in_one_update_gives_the_life_before_it() {
     // The kubelet writes at most every so often: running, and then running again with the end between.
     let first = ended(1, "Error", "09:30:04", "09:31:00");
     let record = |in_between: bool| {
@@ -114,8 +114,8 @@ fn a_sandbox_that_is_lost_while_containers_run_gives_no_second_one() {
 }
 
 #[test]
-fn a_pod_that_is_told_to_have_ended_and_is_removed_then_ends_once() {
-    // The lost containers of a Pod may be told by an update and again by its removal.
+fn a_pod_that_is_reported_ended_and_then_removed_ends_once() {
+    // The lost containers of a Pod may be reported by an update and again by its removal.
     let (mut cluster, _, mut pod) = Cluster::with_running_pod("init:prepare step-make sidecar-db");
     cluster.ask_to_delete("09:31:00", &mut pod);
     cluster.update("09:31:10.5", &mut pod, |pod| {

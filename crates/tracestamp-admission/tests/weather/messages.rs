@@ -1,4 +1,4 @@
-//! Which of a run's messages are told, and up to where.
+//! How much of a run's message becomes the status description.
 
 use crate::cluster::Cluster;
 use crate::expect::expect;
@@ -43,7 +43,7 @@ fn check(reason: &str, message: &str, truth: &str) {
 }
 
 #[test]
-fn what_the_node_did_is_an_error_and_told_in_the_kubelets_words() {
+fn what_the_node_did_is_an_error_and_described_in_the_kubelets_words() {
     for sentence in OF_THE_NODE {
         let truth = format!("error, result=error, message={sentence}");
         for reason in ["Failed", "PodEvicted"] {
@@ -108,7 +108,7 @@ fn a_step_that_ran_out_of_time_is_named() {
 }
 
 #[test]
-fn a_timeout_is_told_to_the_end_of_its_sentence() {
+fn a_timeout_is_quoted_to_the_end_of_its_sentence_and_no_further() {
     let sentence = "TaskRun \"nightly-h4v8t-build\" failed to finish within \"10m0s\"";
     for rest in ["", "\nPrevious status: [ToBeRetried] param `token` value: s3cr3t"] {
         check("TaskRunTimeout", &format!("{sentence}{rest}"), &format!("error, result=timeout, message={sentence}"));
@@ -127,7 +127,7 @@ fn a_timeout_is_told_to_the_end_of_its_sentence() {
 }
 
 #[test]
-fn a_sentence_of_the_kubelets_is_told_to_its_end() {
+fn a_sentence_of_the_kubelet_is_quoted_to_its_end_and_no_further() {
     for sentence in OF_THE_NODE.into_iter().filter(|sentence| sentence.ends_with('.')) {
         for reason in ["Failed", "PodEvicted"] {
             check(reason, &format!("{sentence} s3cr3t"), &format!("error, message={sentence}"));

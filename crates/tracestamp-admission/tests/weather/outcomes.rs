@@ -119,8 +119,8 @@ fn steps_that_succeed_leave_their_pod_unset_whatever_becomes_of_what_serves_them
 }
 
 #[test]
-fn a_negative_exit_code_is_told() {
-    for (message, told) in [
+fn a_negative_exit_code_is_quoted() {
+    for (message, described) in [
         ("\"step-make\" exited with code -1073741510", "\"step-make\" exited with code -1073741510"),
         ("\"step-make\" exited with code -1073741510: Error", "\"step-make\" exited with code -1073741510"),
         ("\"step-make\" exited with code -", "-"),
@@ -132,8 +132,8 @@ fn a_negative_exit_code_is_told() {
         });
         cluster
             .update("09:30:42", &mut task, |task| succeeded(task, "False", "Failed", message, "09:30:01", "09:30:42"));
-        let truth = format!("error, result=failure, message^={told}");
-        let truth = if told == "-" { "error, result=failure, message=-" } else { &*truth };
+        let truth = format!("error, result=failure, message^={described}");
+        let truth = if described == "-" { "error, result=failure, message=-" } else { &*truth };
         expect(
             message,
             &cluster.spans(),

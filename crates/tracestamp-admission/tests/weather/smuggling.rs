@@ -13,7 +13,7 @@ use crate::review::review;
 /// No name of an object, no number and no quantity has such characters.
 const MARK: &str = "s3cr3t-0001=A_b";
 
-/// Beginnings of messages that end in what others have said, or that are told for what they are.
+/// Beginnings of messages: some are followed by the words of others, some are whole sentences.
 const BEGINNINGS: [&str; 15] = [
     "",
     "TaskRun \"nightly-h4v8t-build\" failed to finish within \"1m0s\"",
@@ -125,7 +125,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
-    fn a_runs_messages_are_told_only_as_far_as_they_are_known(reason in reason(), message in message()) {
+    fn a_runs_messages_are_recorded_only_as_far_as_they_are_known(reason in reason(), message in message()) {
         let mut cluster = Cluster::new();
         let mut run = cluster.create("09:30:00", pipeline_run("nightly-"));
         let mut task = cluster.create("09:30:01", task_run(&run, "build"));
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn a_pods_messages_are_not_told(message in message(), reason in prop::sample::select(vec!["", "Evicted", "OutOfcpu", "Terminated"]), removed in any::<bool>()) {
+    fn a_pods_messages_are_never_recorded(message in message(), reason in prop::sample::select(vec!["", "Evicted", "OutOfcpu", "Terminated"]), removed in any::<bool>()) {
         let (mut cluster, _, mut pod) = Cluster::with_running_pod("init:prepare native:mesh step-make step-pack sidecar-db");
         cluster.update("09:31:00.5", &mut pod, |pod| {
             pod["status"]["message"] = json!(message);
@@ -165,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn an_images_credentials_are_not_told(user in "[a-z]{0,6}", port in prop::sample::select(vec!["", ":5000"]), tail in prop::sample::select(vec!["", ":1", "@sha256:00", ":1@sha256:00"])) {
+    fn an_images_credentials_are_never_recorded(user in "[a-z]{0,6}", port in prop::sample::select(vec!["", ":5000"]), tail in prop::sample::select(vec!["", ":1", "@sha256:00", ":1@sha256:00"])) {
         for scheme in ["", "https://", "docker-pullable://"] {
             let image = format!("{scheme}{user}:s3cr3t-0001@registry.example{port}/tools/make{tail}");
             let (mut cluster, _, mut pod) = Cluster::with_running_pod("init:prepare step-make sidecar-db");
@@ -217,7 +217,7 @@ fn of_event(pod: &Value, reason: &str, message: &str) -> String {
 }
 
 #[test]
-fn an_image_without_credentials_is_told_whole() {
+fn an_image_without_credentials_is_recorded_whole() {
     let (_, _, pod) = Cluster::with_running_pod("step-make");
     let message = "Successfully pulled image \"registry.example:5000/tools/make:1\" in 53ms (69ms including waiting). Image size: 7 bytes.";
     let span = of_event(&pod, "Pulled", message);

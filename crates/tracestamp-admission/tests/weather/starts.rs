@@ -10,7 +10,7 @@ const CONTAINERS: &str = "init:fetch native:mesh step-make sidecar-db";
 const EACH: [(&str, &str); 4] =
     [("fetch", "init_container"), ("mesh", "sidecar"), ("step-make", "step"), ("sidecar-db", "sidecar")];
 
-/// What is told when the container's state changes so; the state before is left out when nothing was said of it.
+/// The spans of a change of the container's state; `before` is `None` when it had no status.
 fn change(container: &str, before: Option<Value>, after: Value, restarts: u32, rows: &[Row<'_>]) {
     let (mut cluster, _, mut pod) = Cluster::with_bound_pod(CONTAINERS);
     let what = format!("{container} {before:?} -> {after}");
@@ -25,7 +25,7 @@ fn change(container: &str, before: Option<Value>, after: Value, restarts: u32, r
 }
 
 #[test]
-fn a_container_that_could_not_be_started_has_no_length_whichever_way_its_start_is_not_told() {
+fn a_container_that_could_not_be_started_has_no_length_whether_its_start_is_1970_null_or_absent() {
     for (container, kind) in EACH {
         for start in ["1970", "-", ""] {
             let truth = match kind {
@@ -68,7 +68,7 @@ fn a_container_without_times_was_lost_if_it_ran_and_else_never_began() {
 }
 
 #[test]
-fn a_container_that_began_and_whose_end_is_not_told_lasted_until_that_was_received() {
+fn a_container_that_began_and_has_no_end_time_lasted_until_the_update_was_received() {
     for (container, kind) in EACH {
         for end in ["-", "", "1970"] {
             let truth = match kind {
@@ -82,7 +82,7 @@ fn a_container_that_began_and_whose_end_is_not_told_lasted_until_that_was_receiv
 }
 
 #[test]
-fn a_lost_container_is_told_once_whichever_of_its_states_says_so() {
+fn a_lost_container_has_one_span_whether_its_state_or_its_last_state_says_so() {
     // `pkg/kubelet/kubelet_pods.go` convertToAPIContainerStatuses says it by lastState first, while the state waits.
     for (container, kind) in EACH {
         let (mut cluster, _, mut pod) = Cluster::with_bound_pod(CONTAINERS);

@@ -91,7 +91,7 @@ fn an_init_container_that_is_killed_with_its_pod_did_not_fail_and_neither_did_th
         });
         cluster.remove("09:31:03", &pod);
         let fetch = format!("09:30:03..09:31:02, {truth}");
-        // It is told by its init container that something went wrong, or by the Pod itself.
+        // The init container reports the error; the Pod has the result alone, or the error too.
         let pod = truth.strip_prefix("error, ").unwrap();
         expect(
             what,

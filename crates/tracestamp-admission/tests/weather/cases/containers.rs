@@ -65,7 +65,7 @@ pub const START_ERROR: Case = Case {
 };
 
 #[test]
-fn a_container_that_was_lost_while_it_ran_ran_until_that_was_received() {
+fn a_container_that_was_lost_while_it_ran_lasted_until_the_update_was_received() {
     LOST_WHILE_IT_RAN.check();
 }
 

@@ -7,7 +7,7 @@ use crate::cluster::Cluster;
 use crate::objects::*;
 
 #[test]
-fn an_eviction_for_the_pods_own_limits_is_told_in_the_kubelets_words() {
+fn an_eviction_for_the_pods_own_limits_is_described_in_the_kubelets_words() {
     EVICTED_FOR_ITS_STORAGE.check();
 }
 
@@ -106,7 +106,7 @@ pub const INIT_CONTAINER_FAILS: Case = Case {
 };
 
 #[test]
-fn a_timeout_does_not_tell_what_tekton_said_before() {
+fn a_timeout_does_not_quote_the_status_before() {
     TIMEOUT_QUOTES_THE_STATUS_BEFORE.check();
     let spans = format!("{:?}", crate::call::spans(&(TIMEOUT_QUOTES_THE_STATUS_BEFORE.record)()));
     assert!(!spans.contains("s3cr3t-"), "{spans}");
