@@ -6,6 +6,8 @@ use crate::observe::pod_view::PodView;
 use crate::observe::reason::{ContainerCause, container_reason};
 use crate::termination::Termination;
 
+const OUT_OF_MEMORY: &str = "OOMKilled";
+
 /// The outcome of a container without an entrypoint of Tekton's.
 pub(super) fn of_exit(pod: &PodView<'_>, end: &Terminated<'_>) -> Outcome {
     of_step(pod, end, &Termination::default())
@@ -44,7 +46,8 @@ pub(super) fn of_step(pod: &PodView<'_>, end: &Terminated<'_>, entry: &Terminati
 pub(in crate::observe) fn failure_of_step(pod: &PodView<'_>, end: &Terminated<'_>) -> Option<Outcome> {
     let entry = Termination::parse(&end.message());
     let outcome = of_step(pod, end, &entry);
-    (outcome.error.is_some() && entry.exit_code.is_none()).then_some(outcome)
+    let continued = entry.exit_code.is_some() && end.reason() != OUT_OF_MEMORY;
+    (outcome.error.is_some() && !continued).then_some(outcome)
 }
 
 /// The outcome of what still ran when its Pod was removed.
@@ -55,6 +58,8 @@ pub(in crate::observe) fn removed(pod: &PodView<'_>) -> Outcome {
 /// The exit code and reason that count: the container hides both of a step with `onError: continue`.
 pub(super) fn code_and_reason<'e>(end: &'e Terminated<'_>, entry: &Termination) -> (i64, &'e str) {
     match entry.exit_code {
+        // Tekton fails a TaskRun for it all the same (`pkg/pod/status.go` DidTaskRunFail).
+        Some(code) if end.reason() == OUT_OF_MEMORY => (code, OUT_OF_MEMORY),
         Some(code) => (code, "Continued"),
         None => (end.exit_code, entry.reason.unwrap_or_else(|| end.reason())),
     }

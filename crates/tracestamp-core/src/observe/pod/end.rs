@@ -16,7 +16,20 @@ pub(super) fn is_over(spec: &PodSpec<'_>, status: &Status<'_>) -> bool {
     let final_phase = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
     let runs = status.containers().any(|container| container.running().is_some());
     let has_containers = spec.containers.as_ref().is_some_and(|containers| !containers.is_empty());
-    has_containers && (all_terminated(spec, status) || final_phase && !runs)
+    has_containers && (all_ended_for_good(spec, status) || final_phase && !runs)
+}
+
+/// Whether the kubelet starts none of them again.
+fn all_ended_for_good(spec: &PodSpec<'_>, status: &Status<'_>) -> bool {
+    let restarts = match spec.restart_policy.as_deref() {
+        None | Some("Never") => false,
+        Some("OnFailure") => spec.containers.iter().flatten().any(|container| {
+            let end = status.container(&container.name).and_then(ContainerStatus::terminated);
+            end.is_some_and(|end| end.exit_code != 0)
+        }),
+        Some(_) => true,
+    };
+    !restarts && all_terminated(spec, status)
 }
 
 fn all_terminated(spec: &PodSpec<'_>, status: &Status<'_>) -> bool {
@@ -32,7 +45,11 @@ pub(super) fn ended<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: 
         Some(at) if !unknown => End { at, received: false },
         _ => End::unknown(scribe, pod).or_later(known),
     };
-    write_pod(scribe, pod, Some(status), end, outcome(pod, status, Outcome::FAILED_BEFORE_STEPS));
+    let removed = container::removed(pod);
+    // Nothing of it failed before its steps: then the result alone is recorded.
+    let result = if pod.deletion_asked.is_some() { removed.result } else { Outcome::FAILED_BEFORE_STEPS.result };
+    let unfinished = Outcome { result, ..Outcome::FAILED_BEFORE_STEPS };
+    write_pod(scribe, pod, Some(status), end, outcome(pod, status, unfinished));
 }
 
 /// The Pod is removed: what still ran ends now, as far as anybody knows.
