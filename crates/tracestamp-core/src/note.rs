@@ -21,6 +21,8 @@ pub enum Note {
     StepTimeRefused,
     /// More spans at once than are recorded.
     SpansDropped,
+    /// Lists that are longer than is read: nothing is concluded from them.
+    ListsCut,
     /// A time was moved to lie within its object's.
     Clamped,
 }
@@ -38,6 +40,7 @@ impl Note {
             Self::Copied => "copied",
             Self::StepTimeRefused => "step_time_refused",
             Self::SpansDropped => "spans_dropped",
+            Self::ListsCut => "lists_cut",
             Self::Clamped => "clamped",
         }
     }

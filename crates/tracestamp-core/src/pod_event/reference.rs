@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::object::{Object, Text};
+use crate::object::{Braced, Object, Text};
 
 /// The longest uid of an object that is believed: a UUID's, with room.
 pub const UID_LIMIT: usize = 64;
@@ -27,7 +27,8 @@ pub(super) struct Reference<'a> {
 
 impl<'a> Reference<'a> {
     pub(super) fn of(object: &Object<'a>) -> Option<Self> {
-        serde_json::from_str(object.involved_object.or(object.regarding)?.get()).ok()
+        let raw = object.involved_object.or(object.regarding)?;
+        serde_json::from_str::<Braced<Self>>(raw.get()).ok().map(Braced::into_inner)
     }
 
     pub(super) fn is_pod(&self) -> bool {
