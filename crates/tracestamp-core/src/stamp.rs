@@ -13,6 +13,7 @@ use crate::context::{CARRIER_LIMIT, Carried, TraceId, Traceparent};
 use crate::identity::{Identity, Trace};
 use crate::note::Note;
 use crate::object::{Kind, PodSpec};
+use crate::seal::Version;
 use crate::span::{Link, SpanWhat};
 use crate::subject::Subject;
 use crate::{CarrierFormat, CarrierMode};
@@ -112,7 +113,8 @@ impl<'a> Subject<'a> {
     fn identity_in(&self, trace: Trace<'a>, parent: Option<crate::context::SpanId>, nonce: &str) -> Identity<'a> {
         let span_id = self.seal().own(trace.id, self.sealed(parent, nonce));
         let context = Traceparent { trace_id: trace.id, span_id, flags: trace.flags };
-        Identity { context, tracestate: trace.tracestate, parent, parent_is_remote: false, links: Vec::new() }
+        let (version, tracestate) = (Version::V2, trace.tracestate);
+        Identity { context, tracestate, parent, parent_is_remote: false, links: Vec::new(), version }
     }
 
     fn own_annotations(&self, stamp: &mut Stamp<'a>, nonce: Cow<'a, str>) {
