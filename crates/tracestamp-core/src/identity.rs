@@ -7,6 +7,7 @@ use crate::context::tracestate::{acceptable, agrees, with_threshold};
 use crate::context::{Carried, Sampler, SpanId, TraceFlags, TraceId, Traceparent};
 use crate::note::Note;
 use crate::object::{Kind, OwnerReference};
+use crate::seal::{Seal, Version};
 use crate::span::Link;
 use crate::subject::Subject;
 use crate::{CarrierMode, Config};
@@ -24,6 +25,8 @@ pub struct Identity<'a> {
     pub parent_is_remote: bool,
     /// What the object is linked to.
     pub links: Vec<Link>,
+    /// What the ids below were stamped by, which are to stay what they are.
+    pub(crate) version: Version,
 }
 
 /// The trace an object's relatives speak in.
@@ -43,8 +46,10 @@ impl<'a> Subject<'a> {
 
     /// The identity that was stamped on this very object.
     pub(crate) fn own_identity(&self) -> Option<Identity<'a>> {
-        let stamped = self.stamped().filter(|&stamped| self.fits(stamped))?;
+        let stamped = self.stamped()?;
+        let version = self.fits(stamped)?;
         Some(Identity {
+            version,
             context: stamped.context,
             tracestate: self.tracestate(),
             parent: stamped.parent,
@@ -56,8 +61,9 @@ impl<'a> Subject<'a> {
     fn derived_identity(&self) -> Option<Identity<'a>> {
         let uid = self.metadata.uid.as_deref().filter(|uid| !uid.is_empty())?;
         let lineage = self.lineage()?;
-        let span_id = self.seal().derived(lineage.trace.id, uid);
+        let span_id = self.seal().derived(lineage.trace.id, self.namespace, uid);
         Some(Identity {
+            version: Version::V2,
             context: Traceparent { trace_id: lineage.trace.id, span_id, flags: lineage.trace.flags },
             tracestate: lineage.trace.tracestate,
             parent_is_remote: lineage.parent.is_some() && self.owner().is_none(),
@@ -71,7 +77,7 @@ impl<'a> Subject<'a> {
     pub(crate) fn lineage(&self) -> Option<Lineage<'a>> {
         let owner = self.owner();
         let seal = self.seal();
-        let parent_in = |trace: TraceId| owner.map(|(owner, _)| seal.derived(trace, &owner.uid));
+        let parent_in = |trace: TraceId| owner.map(|(owner, _)| seal.derived(trace, self.namespace, &owner.uid));
         if let Some(inherited) = self.stamped() {
             let context = inherited.context;
             let owners = self.fits_owner(inherited);
@@ -94,7 +100,7 @@ impl<'a> Subject<'a> {
                 if owner.is_some() { parent_in(carried.context.trace_id) } else { Some(carried.context.span_id) };
             return Some(Lineage { trace: self.joined(carried), parent, links: Vec::new() });
         }
-        let id = seal.derived_trace(&self.shared_uid()?);
+        let id = seal.derived_trace(self.namespace, &self.shared_uid()?);
         let links = carried.iter().filter(|_| owner.is_none()).map(|carried| carried.context.into()).collect();
         Some(Lineage { trace: self.new_trace(id), parent: parent_in(id), links })
     }
@@ -173,6 +179,7 @@ pub(crate) struct Lineage<'a> {
 impl Identity<'_> {
     /// The id of a span below the object's own.
     pub fn below(&self, config: &Config, what: &str, which: &str) -> SpanId {
-        crate::seal::Seal::new(config.seal_key.as_ref()).below(self.context.trace_id, self.context.span_id, what, which)
+        let seal = Seal::new(config.seal_key.as_ref()).of(self.version);
+        seal.below(self.context.trace_id, self.context.span_id, what, which)
     }
 }

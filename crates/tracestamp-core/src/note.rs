@@ -23,6 +23,8 @@ pub enum Note {
     SpansDropped,
     /// A span has more events than it carries.
     EventsDropped,
+    /// Lists that are longer than is read: nothing is concluded from them.
+    ListsCut,
     /// A time was moved to lie within its object's.
     Clamped,
 }
@@ -41,6 +43,7 @@ impl Note {
             Self::StepTimeRefused => "step_time_refused",
             Self::SpansDropped => "spans_dropped",
             Self::EventsDropped => "events_dropped",
+            Self::ListsCut => "lists_cut",
             Self::Clamped => "clamped",
         }
     }

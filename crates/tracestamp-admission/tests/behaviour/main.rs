@@ -28,5 +28,6 @@ mod runs;
 mod sampling;
 mod sidecars;
 mod steps;
+mod tenants;
 mod trace_urls;
 mod world;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::dns;
-use crate::object::{Object, Text};
+use crate::object::{Braced, Object, Text};
 
 /// The longest uid of an object that is believed: a UUID's, with room.
 pub const UID_LIMIT: usize = 64;
@@ -28,7 +28,8 @@ pub(super) struct Reference<'a> {
 
 impl<'a> Reference<'a> {
     pub(super) fn of(object: &Object<'a>) -> Option<Self> {
-        serde_json::from_str(object.involved_object.or(object.regarding)?.get()).ok()
+        let raw = object.involved_object.or(object.regarding)?;
+        serde_json::from_str::<Braced<Self>>(raw.get()).ok().map(Braced::into_inner)
     }
 
     pub(super) fn is_pod(&self) -> bool {

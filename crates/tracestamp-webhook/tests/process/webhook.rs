@@ -59,15 +59,12 @@ impl Webhook {
         Self::start_as(command(), flags).await
     }
 
-    /// Starts it where no more than this many files may be open, if the process does nothing about it.
-    pub(crate) async fn start_with_open_files(limit: u32, flags: &[&str]) -> Self {
+    /// Starts it under a limit of the shell's: `-S -n 64` for files that may be open at first, `-d 524288` for KiB of
+    /// memory.
+    pub(crate) async fn start_under(limit: &str, flags: &[&str]) -> Self {
         let mut shell = Command::new("sh");
-        shell.args([
-            "-c",
-            &format!("ulimit -S -n {limit}; exec \"$@\""),
-            "sh",
-            env!("CARGO_BIN_EXE_tracestamp-webhook"),
-        ]);
+        let limited = format!("ulimit {limit} && exec \"$@\"");
+        shell.args(["-c", &limited, "sh", env!("CARGO_BIN_EXE_tracestamp-webhook")]);
         shell.env_clear().stdin(Stdio::null()).kill_on_drop(true);
         Self::start_as(shell, flags).await
     }
