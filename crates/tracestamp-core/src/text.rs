@@ -42,6 +42,24 @@ pub(crate) fn generated_name_root(generate_name: &str) -> &str {
     }
 }
 
+/// The run with a generated name of which `name` is that of a descendant or its own: Tekton names a child after its parent
+/// and its task (`knative.dev/pkg/kmeta` ChildName), so `nightly-b7d2m-verify-unit` descends from `nightly-b7d2m`.
+pub(crate) fn generated_ancestor(name: &str) -> Option<&str> {
+    let (before, last) = name.rsplit_once('-')?;
+    if is_generated(last) {
+        return Some(name);
+    }
+    let mut ancestor = before;
+    while let Some((before, part)) = ancestor.rsplit_once('-') {
+        // Without a digit it may be a word of the name, such as `https`.
+        if is_generated(part) && part.bytes().any(|byte| byte.is_ascii_digit()) {
+            return Some(ancestor);
+        }
+        ancestor = before;
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +80,24 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(generated_name_root(generate_name), root, "{generate_name}");
+        }
+    }
+
+    #[test]
+    fn a_descendants_name_shows_the_run_that_it_descends_from() {
+        for (name, ancestor) in [
+            ("nightly-b7d2m", Some("nightly-b7d2m")),
+            ("nightly-bcdfg", Some("nightly-bcdfg")),
+            ("nightly-b7d2m-verify", Some("nightly-b7d2m")),
+            ("nightly-b7d2m-verify-unit", Some("nightly-b7d2m")),
+            ("fetch-https-main", None),
+            ("fetch-https-b7d2m-verify", Some("fetch-https-b7d2m")),
+            ("release", None),
+            ("release-verify", None),
+            ("b7d2m-verify", None),
+            ("", None),
+        ] {
+            assert_eq!(generated_ancestor(name), ancestor, "{name}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! PipelineRun, TaskRun and CustomRun.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
 use super::outcome::Outcome;
 use super::scribe::{Draft, Extent, Scribe};
@@ -58,10 +59,10 @@ fn ended_run(scribe: &mut Scribe<'_, '_>) {
     write_run(scribe, status, extent, &outcome);
 }
 
-fn outcome<'a>(
+fn outcome<'a, S: Deref<Target = [StepState<'a>]>>(
     subject: &Subject<'a>,
     succeeded: &Condition<'a>,
-    steps: impl FnOnce() -> Vec<StepState<'a>>,
+    steps: impl FnOnce() -> S,
 ) -> Outcome {
     match subject.kind {
         Kind::CustomRun => Outcome::of_custom_run(succeeded),
