@@ -62,13 +62,28 @@ async fn ten_thousand_idle_connections_keep_the_api_server_out_at_no_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_low_limit_of_open_files_is_raised_before_connections_need_it() {
-    let webhook = Webhook::start_with_open_files(64, &[ENDPOINT]).await;
+    let webhook = Webhook::start_with_open_files("-S -n 64", &[ENDPOINT]).await;
     let server = ApiServer::of(&webhook).await;
     let mut idle = Vec::new();
     for _ in 0..200 {
         idle.push(connect(&webhook, b"").await);
     }
     server.calls_go_on().await;
+    assert!(!webhook.log().contains("Accepting a connection failed."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_few_files_may_be_open_no_connection_takes_a_descriptor_that_a_review_needs() {
+    let webhook = Webhook::start_with_open_files("-n 300", &[ENDPOINT]).await;
+    assert!(webhook.log().contains("Fewer files may be open than the settings need."));
+    let server = ApiServer::of(&webhook).await;
+    let mut idle = Vec::new();
+    for _ in 0..400 {
+        idle.push(TcpStream::connect(webhook.admin_address()).await.unwrap());
+        idle.push(connect(&webhook, b"").await);
+    }
+    server.calls_go_on().await;
+    assert_eq!(webhook.admin("/ready").await.0, 200);
     assert!(!webhook.log().contains("Accepting a connection failed."));
 }
 
