@@ -136,12 +136,12 @@ impl PodEvents {
     pub(crate) fn overdue(&self, after: Duration, now: Timestamp) -> Vec<PodEvent> {
         let mut state = self.state();
         let overdue = state.overdue(after, now);
-        let mut ask = |at: usize| {
+        let ask = |at: usize| {
             let waiting = state.waiting.get_mut(at)?;
             waiting.asked = now;
             Some(PodEvent::clone(&waiting.event))
         };
-        overdue.into_iter().take(LOOKUPS).filter_map(&mut ask).collect()
+        overdue.into_iter().take(LOOKUPS).filter_map(ask).collect()
     }
 
     /// How many Events wait.
