@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(first.below(trace(), SpanId::LEAST, "step", "step-build").to_string(), "0e04c3859ec86ab6");
         assert_eq!(seal.own(trace(), SEALED).to_string(), "1e5cba43de8da20f");
         assert_eq!(seal.derived(trace(), "ci", "u1").to_string(), "c1635571d266de43");
-        assert_eq!(seal.derived_trace("ci", &Shared::Uid("u1".into())).to_string(), "1b8b84939cf9fb9f4e05ef0051ee9ffc");
+        assert_eq!(seal.derived_trace("ci", &Shared::Uid("u1".into())).to_string(), "74a256b0e03cc0a29da71fee6ece12bd");
         assert_eq!(seal.below(trace(), SpanId::LEAST, "step", "step-build").to_string(), "c489a34669d9fa3e");
     }
 
