@@ -41,12 +41,11 @@ use switch::Switch;
 /// Files that are open besides connections, generously: ports, the spool, settings while they are read.
 const OTHER_FILES: usize = 64;
 
-/// Runs the webhook until it is told to leave and has drained.
+/// Runs the webhook until it is told to leave and has drained. The log is the caller's to start.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let Args { serve, tls, switch, spool, stamp, pod_events, drain, log } = args;
+    let Args { serve, tls, switch, spool, stamp, pod_events, drain, log: _ } = args;
     let limits = serve.limits();
     let ServeArgs { address, admin_address, max_body_bytes, max_bodies_bytes, reload_interval, .. } = serve;
-    log.init()?;
     tracestamp_runtime::raise_open_files(limits.max_connections + OTHER_FILES);
     let shutdown = shutdown::listen().context("signals cannot be awaited")?;
     let mut registry = tracestamp_runtime::metrics::registry("webhook", env!("CARGO_PKG_VERSION"));
