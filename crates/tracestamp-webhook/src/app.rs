@@ -14,6 +14,7 @@ use axum::routing::post;
 use tokio::time::Instant;
 use tracestamp_admission::{Decision, Endpoint, Entropy, NotAReview, Review, allow};
 use tracestamp_core::{Config, Timestamp};
+use tracestamp_runtime::shown;
 
 use crate::body::Bodies;
 use crate::deadline::Deadline;
@@ -172,6 +173,8 @@ fn log(endpoint: Endpoint, decision: &Decision<'_>, spans: usize, recorded: bool
     let Decision { kind, operation, namespace, name, trace_id, outcome, .. } = decision;
     let endpoint = endpoint_label(endpoint);
     let (outcome, trace_id) = (outcome.as_str(), trace_id.map(tracing::field::display));
+    // Whatever was sent as a name, and at most as long as one.
+    let (namespace, name) = (shown::name(namespace), shown::name(name));
     if spans > 0 {
         tracing::info!(endpoint, kind, operation, %namespace, %name, trace_id, outcome, spans, recorded, "Observed.");
     } else {

@@ -5,6 +5,8 @@
 mod hostile;
 /// Leaving: readiness, drain, exit.
 mod leaving;
+/// What a line of the log holds.
+mod log;
 /// What a real API server sent.
 mod recordings;
 /// Reviews and their answers.
