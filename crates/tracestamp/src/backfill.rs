@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tracestamp_admission::{Endpoint, Entropy, Review};
 use tracestamp_core::span::encode;
 use tracestamp_core::{Config, Timestamp};
+use tracestamp_runtime::shown::name;
 
 pub use command::{Args, run};
 
@@ -79,7 +80,7 @@ fn review(kind: Kind, object: &Value) -> Value {
     }})
 }
 
-/// Names of objects that others name and that are gone, so that their spans cannot be told: `kind namespace/name`.
+/// Names of objects that others name and that are gone, as they are shown: `kind namespace/name`.
 #[derive(Clone, Debug, Default)]
 pub struct Gone {
     there: BTreeSet<String>,
@@ -91,7 +92,7 @@ impl Gone {
     pub fn look(&mut self, kind: Kind, object: &Value) {
         let text = |path: &str| object.pointer(path).and_then(Value::as_str);
         let namespace = text("/metadata/namespace").unwrap_or_default();
-        let full = |kind: &str, name: &str| format!("{kind} {namespace}/{name}");
+        let full = |kind: &str, of: &str| format!("{} {}/{}", name(kind), name(namespace), name(of));
         self.there.extend(text("/metadata/name").map(|name| full(kind.kind, name)));
         self.named.extend(text("/status/podName").filter(|name| !name.is_empty()).map(|name| full("Pod", name)));
         let children = object.pointer("/status/childReferences").and_then(Value::as_array);

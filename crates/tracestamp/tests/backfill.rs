@@ -126,3 +126,17 @@ fn what_others_name_and_is_not_there_is_gone() {
     );
     assert_eq!(gone.names().collect::<Vec<_>>(), ["Pod ci/release-build-pod", "TaskRun ci/release-test"]);
 }
+
+#[test]
+fn names_of_what_is_gone_are_plain_and_cut() {
+    let mut gone = Gone::default();
+    let name = format!("gone\x1b]0;owned\x07\n{}", "n".repeat(100_000));
+    let children = json!([{"kind": "TaskRun\r", "name": name}]);
+    gone.look(
+        KINDS[0],
+        &json!({"metadata": {"namespace": "ci", "name": "a"}, "status": {"childReferences": children}}),
+    );
+    let names: Vec<_> = gone.names().collect();
+    assert!(names[0].starts_with("TaskRun\u{fffd} ci/gone\u{fffd}]0;owned\u{fffd}\u{fffd}nn"), "{names:?}");
+    assert!(names[0].len() < 400);
+}

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use kube::Client;
 use tracestamp_exporter::OtlpArgs;
 use tracestamp_exporter::otlp::ResourceSettings;
 use tracestamp_runtime::log::LogArgs;
@@ -66,14 +65,15 @@ pub fn run(args: Args) -> ExitCode {
 async fn backfill(args: Args) -> anyhow::Result<()> {
     let Args { kube, since, namespaces, within, dry_run, resource_attributes, replace_service_name, .. } = args;
     args.log.init()?;
-    let resource = ResourceSettings::new(&resource_attributes, &replace_service_name)?;
+    let resource = ResourceSettings::new(&resource_attributes, &replace_service_name)
+        .context("--resource-attributes (OTEL_RESOURCE_ATTRIBUTES)")?;
     if args.otlp.target()?.is_none() && !dry_run {
         anyhow::bail!("no endpoint: set OTEL_EXPORTER_OTLP_ENDPOINT as it is for the exporter");
     }
     let now = tracestamp_runtime::now();
     let since = now.minus_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
     let backfill = Backfill { config: args.stamp.into_config()?, since };
-    let client = Client::try_from(kube.config().await?)?;
+    let client = kube.client().await?;
     let namespaces = if namespaces.is_empty() { cluster::namespaces(&client).await? } else { namespaces };
 
     let mut delivery = Delivery::new()?;
