@@ -20,7 +20,7 @@ mod settings;
 mod transport;
 
 use anyhow::Context;
-use tracestamp_runtime::{admin, metrics as runtime_metrics, shutdown};
+use tracestamp_runtime::{admin, metrics as runtime_metrics, shown, shutdown};
 use tracestamp_spool::Reader;
 
 pub use args::Args;
@@ -43,7 +43,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let metrics = Metrics::new(&mut registry);
     let options = Options::try_from(&args)?;
     let reader = Reader::open(&args.spool_dir)
-        .with_context(|| format!("cannot open the spool `{}` (--spool-dir)", args.spool_dir.display()))?;
+        .with_context(|| format!("cannot open the spool {} (--spool-dir)", shown::path(&args.spool_dir)))?;
     let exporter = Exporter::new(reader, args.otlp, options, metrics)?;
     let listener = admin::bind(args.admin_address)
         .await

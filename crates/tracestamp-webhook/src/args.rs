@@ -48,6 +48,13 @@ pub struct Args {
     pub(crate) log: LogArgs,
 }
 
+impl Args {
+    /// The settings of the log.
+    pub fn log(&self) -> LogArgs {
+        self.log.clone()
+    }
+}
+
 /// Ports and what clients may hold of them.
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Serving")]
@@ -95,7 +102,7 @@ fn parse_connections(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|number| (1..=1 << 20).contains(number))
-        .ok_or_else(|| format!("`{text}` is no number from 1 to 1048576"))
+        .ok_or_else(|| "it is no number from 1 to 1048576".to_owned())
 }
 
 fn parse_body_bytes(text: &str) -> Result<usize, String> {

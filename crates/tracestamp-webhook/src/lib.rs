@@ -41,10 +41,9 @@ use switch::Switch;
 /// Files that are open besides connections, generously: ports, the spool, settings while they are read.
 const OTHER_FILES: usize = 64;
 
-/// Runs the webhook until it is told to leave and has drained.
+/// Runs the webhook until it is told to leave and has drained. The log is the caller's to start.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let Args { serve, tls, switch, spool, stamp, pod_events, drain, log } = args;
-    log.init()?;
+    let Args { serve, tls, switch, spool, stamp, pod_events, drain, log: _ } = args;
     let limits = serve.limits().fit_open_files(OTHER_FILES);
     let ServeArgs { address, admin_address, max_body_bytes, max_bodies_bytes, reload_interval, .. } = serve;
     let shutdown = shutdown::listen().context("signals cannot be awaited")?;

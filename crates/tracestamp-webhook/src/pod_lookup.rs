@@ -6,7 +6,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use k8s_openapi::Resource;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
@@ -57,7 +57,9 @@ impl PodLookup {
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
         let connect = async { anyhow::Ok(Client::try_from(kube::Config::infer().await?)?) };
-        let client = connect.await.context("--pod-events-lookup needs a service account or a kubeconfig")?;
+        // The error may quote the kubeconfig.
+        let client =
+            connect.await.map_err(|_| anyhow!("--pod-events-lookup needs a service account or a kubeconfig"))?;
         Ok(Self { client, after, config, pod_events, recorder, metrics })
     }
 

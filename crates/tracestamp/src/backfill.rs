@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tracestamp_admission::{Endpoint, Entropy, Review};
 use tracestamp_core::span::encode;
 use tracestamp_core::{Config, Timestamp};
+use tracestamp_runtime::shown;
 
 pub use command::{Args, run};
 
@@ -82,7 +83,7 @@ fn review(kind: Kind, object: &Value) -> Value {
 /// The most that is kept of names, in bytes: those of half a million objects.
 const NAMES_LIMIT: usize = 64 << 20;
 
-/// Names of objects that others name and that are gone, so that their spans cannot be told: `kind namespace/name`.
+/// Names of objects that others name and that are gone, as they are shown: `kind namespace/name`.
 #[derive(Clone, Debug, Default)]
 pub struct Gone {
     there: BTreeSet<String>,
@@ -95,7 +96,8 @@ impl Gone {
     pub fn look(&mut self, kind: Kind, object: &Value) {
         let text = |path: &str| object.pointer(path).and_then(Value::as_str);
         let namespace = text("/metadata/namespace").unwrap_or_default();
-        let full = |kind: &str, name: &str| format!("{kind} {namespace}/{name}");
+        let full =
+            |kind: &str, name: &str| format!("{} {}/{}", shown::name(kind), shown::name(namespace), shown::name(name));
         let pod = text("/status/podName").filter(|name| !name.is_empty()).map(|name| full("Pod", name));
         let children = object.pointer("/status/childReferences").and_then(Value::as_array);
         let children = children.into_iter().flatten().filter_map(|child| {

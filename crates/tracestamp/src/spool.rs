@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use tracestamp_core::span::decode;
 use tracestamp_exporter::otlp;
+use tracestamp_runtime::shown;
 use tracestamp_spool::{Waiting, peek};
 
 /// Shows what waits in a spool for the exporter. Changes nothing; both processes may be at work.
@@ -46,7 +47,7 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn show(args: &Args) -> anyhow::Result<()> {
-    let directory = || format!("--spool-dir {}", args.spool_dir.display());
+    let directory = || format!("--spool-dir {}", shown::path(&args.spool_dir));
     let mut out = std::io::stdout().lock();
     let (mut spans, mut bytes, mut unreadable) = (0, 0, 0);
     for waiting in peek(&args.spool_dir).with_context(directory)? {
@@ -75,13 +76,13 @@ fn show(args: &Args) -> anyhow::Result<()> {
             match decode(&record) {
                 Ok(span) => {
                     let request = otlp::request([&span], &otlp::ResourceSettings::default());
-                    writeln!(out, "{}", otlp::to_json(&request)?)?;
+                    writeln!(out, "{}", shown::json(&otlp::to_json(&request)?))?;
                 }
                 Err(error) => crate::say(&format!("{}: a record cannot be read: {error}", waiting.segment)),
             }
         }
         if matches!(args.action, Action::Ls) {
-            writeln!(out, "{}", line(&waiting, records))?;
+            writeln!(out, "{}", shown::plain(&line(&waiting, records)))?;
         }
         spans += records;
         bytes += waiting.bytes;

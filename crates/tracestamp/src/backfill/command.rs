@@ -4,7 +4,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use kube::Client;
 use tokio::time::{Instant, timeout};
 use tracestamp_exporter::OtlpArgs;
 use tracestamp_exporter::otlp::ResourceSettings;
@@ -70,7 +69,8 @@ pub fn run(args: Args) -> ExitCode {
 async fn backfill(args: Args) -> anyhow::Result<()> {
     let Args { kube, since, namespaces, within, dry_run, resource_attributes, replace_service_name, .. } = args;
     args.log.init()?;
-    let resource = ResourceSettings::new(&resource_attributes, &replace_service_name)?;
+    let resource = ResourceSettings::new(&resource_attributes, &replace_service_name)
+        .context("--resource-attributes (OTEL_RESOURCE_ATTRIBUTES)")?;
     if args.otlp.target()?.is_none() && !dry_run {
         anyhow::bail!("no endpoint: set OTEL_EXPORTER_OTLP_ENDPOINT as it is for the exporter");
     }
@@ -80,7 +80,7 @@ async fn backfill(args: Args) -> anyhow::Result<()> {
     let mut delivery = Delivery::new(SPOOL_BYTES)?;
     let (mut objects, mut spans, mut gone) = (0_usize, 0_usize, Gone::default());
     let list = async {
-        let client = Client::try_from(kube.config().await?)?;
+        let client = kube.client().await?;
         let namespaces = if namespaces.is_empty() { cluster::namespaces(&client).await? } else { namespaces };
         for namespace in &namespaces {
             let each = cluster::each(&client, namespace, |kind, object| {

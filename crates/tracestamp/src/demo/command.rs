@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
+use tracestamp_runtime::shown;
 
 use super::perform;
 use crate::recording::Recording;
@@ -67,7 +68,7 @@ async fn demonstrate(args: &Args, recording: Recording) -> anyhow::Result<u64> {
     let page = write_page(args, &traces)?;
     let mut out = io::stdout().lock();
     write!(out, "\n{}\n", terminal::render(&traces, Style::of_stdout()))?;
-    writeln!(out, "page: {}", page.display())?;
+    writeln!(out, "page: {}", shown::plain(&page.display().to_string()))?;
     Ok(shown.faults)
 }
 

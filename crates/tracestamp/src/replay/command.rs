@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use tracestamp_core::context::Sampler;
 use tracestamp_core::{Carrier, CarrierMode, Config};
+use tracestamp_runtime::shown;
 
 use super::Replay;
 use crate::recording::{self, Recording};
@@ -148,7 +149,7 @@ impl Output {
     }
 
     fn line(&mut self, text: &str) -> Result<(), WriteError> {
-        writeln!(self.writer, "{text}").map_err(|error| self.failed(error))
+        writeln!(self.writer, "{}", shown::json(text)).map_err(|error| self.failed(error))
     }
 
     fn flush(&mut self) -> Result<(), WriteError> {

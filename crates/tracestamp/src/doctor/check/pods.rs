@@ -1,6 +1,9 @@
 //! The Pods, and what their processes tell.
 
+use std::path::Path;
+
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use tracestamp_runtime::shown;
 
 use super::{Finding, known};
 use crate::doctor::Facts;
@@ -115,6 +118,7 @@ fn endpoint(facts: &Facts) -> Finding {
     let settings = facts.settings.as_ref().ok();
     let keys = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "TRACESTAMP_ENDPOINT_FILE"];
     let set = keys.iter().find_map(|key| settings?.get(*key)).filter(|endpoint| !endpoint.is_empty());
+    let shown = |set: &str| if set.starts_with('/') { shown::path(Path::new(set)) } else { shown::url(set) };
     match (set, enabled.as_slice()) {
         (_, enabled) if enabled.contains(&false) => Finding::fail(
             topic,
@@ -122,16 +126,8 @@ fn endpoint(facts: &Facts) -> Finding {
             "set OTEL_EXPORTER_OTLP_ENDPOINT in the overlay's configMapGenerator",
         ),
         (None, []) => Finding::unknown(topic, "no Pod reports whether tracing is on"),
-        (Some(endpoint), _) => Finding::ok(topic, without_user(endpoint)),
+        (Some(endpoint), _) => Finding::ok(topic, shown(endpoint)),
         (None, _) => Finding::ok(topic, "set by other means than the ConfigMap"),
-    }
-}
-
-/// A URL may hold a password.
-fn without_user(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host)),
-        None => url.to_owned(),
     }
 }
 
