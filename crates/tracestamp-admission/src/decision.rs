@@ -1,7 +1,7 @@
 //! What is to be done about a review.
 
 use tracestamp_core::context::TraceId;
-use tracestamp_core::object::{Kind, Object};
+use tracestamp_core::object::{Kind, Object, Status};
 use tracestamp_core::observe::{Change, PodPlace, may_end};
 use tracestamp_core::pod_event::{self, PodEvent, Reading, Topic, UID_LIMIT};
 use tracestamp_core::span::SpanRecord;
@@ -167,7 +167,7 @@ impl Review<'_> {
                 return Outcome::TooLarge;
             }
             let Some(stamp) = subject.stamp(entropy) else { return Outcome::Unreadable };
-            let patch = patch(&stamp, subject.metadata.annotations.is_some());
+            let Ok(patch) = patch(&stamp, subject.metadata.annotations.is_some()) else { return Outcome::TooLarge };
             let added: usize = stamp.annotations.iter().map(Annotation::size).sum();
             let patched = self.length + patch.as_ref().map_or(0, Vec::len);
             if subject.annotations.reaches(ANNOTATIONS_LIMIT.saturating_sub(added)) || patched > OBJECT_LIMIT {
@@ -244,6 +244,9 @@ impl Review<'_> {
             decision.outcome = Outcome::DryRun;
         } else if !may_end(kind, object, &change) {
             decision.outcome = Outcome::Unchanged;
+        } else if is_cut(object) || matches!(change, Change::Update(old) if is_cut(old)) {
+            decision.outcome = Outcome::Unreadable;
+            decision.notes.push(Note::ListsCut);
         } else {
             decide_about(decision, kind, object, config, |subject, decision| {
                 decision.spans = subject.observe(&change, received);
@@ -252,6 +255,11 @@ impl Review<'_> {
             });
         }
     }
+}
+
+/// Whether a status says more than is read of it. What ended then is not known.
+fn is_cut(object: &Object<'_>) -> bool {
+    object.status.as_ref().is_some_and(Status::is_cut)
 }
 
 /// Decides about an object that can be read and is to be traced, and notes what was met.

@@ -2,20 +2,49 @@
 //! Ignore, so nothing is named that might not be there.
 
 use std::fmt::{self, Display, Write as _};
+use std::io;
 
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
-use tracestamp_core::stamp::{Annotation, EnvSource, EnvStamp, Stamp};
+use tracestamp_core::stamp::{Annotation, EnvSource, EnvStamp, Stamp, Texts};
 
 /// Bytes of an entry of a patch, about.
 const ENTRY: usize = 192;
 
+/// The longest patch, in bytes: several times what Tekton's largest Pods need. A container of ten bytes gets hundreds,
+/// and an answer waits in memory for a client that may be in no hurry.
+pub(crate) const PATCH_LIMIT: usize = 128 << 10;
+
+/// The patch would be longer than [`PATCH_LIMIT`].
+#[derive(Debug)]
+pub(crate) struct TooLong;
+
 /// The patch that puts `stamp` on an object with or without annotations; `None` when nothing is to be changed.
-pub(crate) fn patch(stamp: &Stamp<'_>, has_annotations: bool) -> Option<Vec<u8>> {
+pub(crate) fn patch(stamp: &Stamp<'_>, has_annotations: bool) -> Result<Option<Vec<u8>>, TooLong> {
     let entries = stamp.annotations.len() + 2 * stamp.environment.len();
-    let mut patch = Vec::with_capacity(entries * ENTRY);
-    serde_json::to_writer(&mut patch, &Patch { stamp, has_annotations }).ok()?;
-    (entries > 0).then_some(patch)
+    if entries == 0 {
+        return Ok(None);
+    }
+    let mut patch = Bounded(Vec::with_capacity(PATCH_LIMIT.min(entries * ENTRY)));
+    serde_json::to_writer(&mut patch, &Patch { stamp, has_annotations }).map_err(|_| TooLong)?;
+    Ok(Some(patch.0))
+}
+
+/// Takes no more than [`PATCH_LIMIT`].
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > PATCH_LIMIT {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Patch<'p> {
@@ -33,7 +62,7 @@ struct Add<P: Display, V> {
 
 impl Serialize for Patch<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Stamp { annotations, environment, .. } = self.stamp;
+        let Stamp { annotations, environment, texts, .. } = self.stamp;
         let mut adds = serializer.serialize_seq(None)?;
         if self.has_annotations {
             for Annotation { key, value } in annotations {
@@ -47,13 +76,13 @@ impl Serialize for Patch<'_> {
         for container in environment {
             let EnvStamp { list, index, .. } = container;
             if container.has_env {
-                for (place, (name, source)) in container.entries().enumerate() {
+                for (place, (name, source)) in container.entries(texts).enumerate() {
                     let path = format_args!("/spec/{list}/{index}/env/{place}");
                     adds.serialize_element(&Add { op: "add", path, value: Variable { name, source } })?;
                 }
             } else {
                 let path = format_args!("/spec/{list}/{index}/env");
-                adds.serialize_element(&Add { op: "add", path, value: Variables(container) })?;
+                adds.serialize_element(&Add { op: "add", path, value: Variables(container, texts) })?;
             }
         }
         adds.end()
@@ -107,11 +136,11 @@ impl Serialize for Annotations<'_> {
     }
 }
 
-struct Variables<'p>(&'p EnvStamp<'p>);
+struct Variables<'p>(&'p EnvStamp<'p>, &'p Texts);
 
 impl Serialize for Variables<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.entries().map(|(name, source)| Variable { name, source }))
+        serializer.collect_seq(self.0.entries(self.1).map(|(name, source)| Variable { name, source }))
     }
 }
 

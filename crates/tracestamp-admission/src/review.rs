@@ -4,13 +4,15 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use thiserror::Error;
-use tracestamp_core::object::{Braced, Object, Text};
+use tracestamp_core::object::{Braced, Object, Text, braced, scalar};
 use tracestamp_core::observe::Deletion;
 
 use crate::answer::answer;
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
+/// The longest `request.uid` that is answered. The API server's are UUIDs, of 36 bytes.
+const UID_LIMIT: usize = 1024;
 
 /// The body is no AdmissionReview of admission.k8s.io/v1 with a request: the only thing answered with 400.
 #[derive(Debug, Error)]
@@ -45,7 +47,7 @@ impl<'a> Review<'a> {
 
     /// Whether it is about an Event, of either of their API groups.
     pub fn is_event(&self) -> bool {
-        let GroupKind { group, kind } = &self.request.kind;
+        let GroupKind { group, kind } = &*self.request.kind;
         &**kind == "Event" && matches!(&**group, "" | "events.k8s.io")
     }
 }
@@ -83,6 +85,8 @@ impl<R: HasUid> Envelope<'_, R> {
         match self.request.map(Braced::into_inner) {
             None => wrong("request is missing"),
             Some(request) if request.uid().is_empty() => wrong("request.uid is missing"),
+            // It becomes a part of the answer.
+            Some(request) if request.uid().len() > UID_LIMIT => wrong("request.uid is too long"),
             Some(request) => Ok(request),
         }
     }
@@ -95,19 +99,20 @@ pub(crate) struct Request<'a> {
     #[serde(borrow, default)]
     pub(crate) uid: Text<'a>,
     #[serde(borrow, default)]
-    pub(crate) kind: GroupKind<'a>,
+    pub(crate) kind: Braced<GroupKind<'a>>,
     #[serde(borrow)]
     pub(crate) sub_resource: Option<Text<'a>>,
     #[serde(borrow)]
     pub(crate) namespace: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub(crate) operation: Text<'a>,
+    #[serde(default, deserialize_with = "scalar::boolean")]
     pub(crate) dry_run: Option<bool>,
     #[serde(borrow)]
     pub(crate) object: Option<Braced<Object<'a>>>,
     #[serde(borrow)]
     pub(crate) old_object: Option<Braced<Object<'a>>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "braced::optional")]
     pub(crate) options: Option<Options<'a>>,
 }
 
@@ -123,7 +128,9 @@ pub(crate) struct GroupKind<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Options<'a> {
+    #[serde(default, deserialize_with = "scalar::integer")]
     grace_period_seconds: Option<i64>,
+    #[serde(default, deserialize_with = "scalar::boolean")]
     orphan_dependents: Option<bool>,
     #[serde(borrow)]
     propagation_policy: Option<Text<'a>>,
@@ -142,7 +149,7 @@ struct Addressed<'a> {
     #[serde(borrow, default)]
     uid: Text<'a>,
     #[serde(borrow, default)]
-    kind: Lenient<GroupKind<'a>>,
+    kind: Lenient<Braced<GroupKind<'a>>>,
     #[serde(borrow, default)]
     operation: Lenient<Text<'a>>,
 }

@@ -7,8 +7,10 @@ use crate::context::tracestate::{acceptable, agrees, with_threshold};
 use crate::context::{Carried, Sampler, SpanId, TraceFlags, TraceId, Traceparent};
 use crate::note::Note;
 use crate::object::{Kind, OwnerReference};
+use crate::seal::{Seal, Shared, Version};
 use crate::span::Link;
 use crate::subject::Subject;
+use crate::text::generated_ancestor;
 use crate::{CarrierMode, Config};
 
 /// An object's place in its trace.
@@ -24,6 +26,8 @@ pub struct Identity<'a> {
     pub parent_is_remote: bool,
     /// What the object is linked to.
     pub links: Vec<Link>,
+    /// What the ids below were stamped by, which are to stay what they are.
+    pub(crate) version: Version,
 }
 
 /// The trace an object's relatives speak in.
@@ -43,8 +47,10 @@ impl<'a> Subject<'a> {
 
     /// The identity that was stamped on this very object.
     pub(crate) fn own_identity(&self) -> Option<Identity<'a>> {
-        let stamped = self.stamped().filter(|&stamped| self.fits(stamped))?;
+        let stamped = self.stamped()?;
+        let version = self.fits(stamped)?;
         Some(Identity {
+            version,
             context: stamped.context,
             tracestate: self.tracestate(),
             parent: stamped.parent,
@@ -56,8 +62,9 @@ impl<'a> Subject<'a> {
     fn derived_identity(&self) -> Option<Identity<'a>> {
         let uid = self.metadata.uid.as_deref().filter(|uid| !uid.is_empty())?;
         let lineage = self.lineage()?;
-        let span_id = self.seal().derived(lineage.trace.id, uid);
+        let span_id = self.seal().derived(lineage.trace.id, self.namespace, uid);
         Some(Identity {
+            version: Version::V2,
             context: Traceparent { trace_id: lineage.trace.id, span_id, flags: lineage.trace.flags },
             tracestate: lineage.trace.tracestate,
             parent_is_remote: lineage.parent.is_some() && self.owner().is_none(),
@@ -71,7 +78,7 @@ impl<'a> Subject<'a> {
     pub(crate) fn lineage(&self) -> Option<Lineage<'a>> {
         let owner = self.owner();
         let seal = self.seal();
-        let parent_in = |trace: TraceId| owner.map(|(owner, _)| seal.derived(trace, &owner.uid));
+        let parent_in = |trace: TraceId| owner.map(|(owner, _)| seal.derived(trace, self.namespace, &owner.uid));
         if let Some(inherited) = self.stamped() {
             let context = inherited.context;
             let owners = self.fits_owner(inherited);
@@ -94,7 +101,7 @@ impl<'a> Subject<'a> {
                 if owner.is_some() { parent_in(carried.context.trace_id) } else { Some(carried.context.span_id) };
             return Some(Lineage { trace: self.joined(carried), parent, links: Vec::new() });
         }
-        let id = seal.derived_trace(&self.shared_uid()?);
+        let id = seal.derived_trace(self.namespace, &self.shared()?);
         let links = carried.iter().filter(|_| owner.is_none()).map(|carried| carried.context.into()).collect();
         Some(Lineage { trace: self.new_trace(id), parent: parent_in(id), links })
     }
@@ -112,7 +119,23 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// The uid that a run, its children and their Pods all know.
+    /// What a run, its children and their Pods all know.
+    fn shared(&self) -> Option<Shared<'a>> {
+        let run = self.pipeline_run_name();
+        let ancestor = run.as_deref().and_then(generated_ancestor).map(|ancestor| Cow::Owned(ancestor.to_owned()));
+        ancestor.map(Shared::Run).or_else(|| self.shared_uid().map(Shared::Uid))
+    }
+
+    /// The name of the PipelineRun that the object is or belongs to.
+    fn pipeline_run_name(&self) -> Option<Cow<'a, str>> {
+        match (self.kind, self.owner()) {
+            (_, Some((owner, Kind::PipelineRun))) => Some(Cow::Borrowed(&*owner.name)),
+            (Kind::PipelineRun, _) => Some(Cow::Borrowed(self.name())),
+            (_, Some(_)) => self.labels.get_filled("tekton.dev/pipelineRun"),
+            (_, None) => None,
+        }
+    }
+
     fn shared_uid(&self) -> Option<Cow<'a, str>> {
         let own = || self.metadata.uid.as_deref().filter(|uid| !uid.is_empty()).map(Cow::Borrowed);
         let Some((owner, _)) = self.owner() else { return own() };
@@ -173,6 +196,7 @@ pub(crate) struct Lineage<'a> {
 impl Identity<'_> {
     /// The id of a span below the object's own.
     pub fn below(&self, config: &Config, what: &str, which: &str) -> SpanId {
-        crate::seal::Seal::new(config.seal_key.as_ref()).below(self.context.trace_id, self.context.span_id, what, which)
+        let seal = Seal::new(config.seal_key.as_ref()).of(self.version);
+        seal.below(self.context.trace_id, self.context.span_id, what, which)
     }
 }

@@ -4,11 +4,12 @@
 //! pass; what only a transition needs (labels, annotations, spec, messages) stays raw JSON until it is asked for.
 //! Unknown fields are skipped without being stored, and nothing is ever written back from a view.
 
-mod braced;
+pub mod braced;
 mod container;
 mod list;
 mod map;
 mod owner;
+pub mod scalar;
 mod spec;
 mod status;
 pub(crate) mod text;
@@ -18,11 +19,11 @@ use serde_json::value::RawValue;
 
 pub use braced::Braced;
 pub use container::{ContainerState, ContainerStatus, Running, Terminated};
-pub use list::List;
+pub use list::{Entries, LIST_LIMIT, List};
 pub use map::Map;
 pub use owner::OwnerReference;
-pub use spec::{Container, EnvVar, PodSpec, Reference, RunSpec};
-pub use status::{Attempt, CONTAINERS_LIMIT, Condition, SkippedTask, Status, StepState};
+pub use spec::{Container, PodSpec, Reference, RunSpec};
+pub use status::{Attempt, Attempts, Condition, SkippedTask, Status, StepState};
 pub use text::Text;
 
 use crate::Timestamp;
@@ -73,7 +74,7 @@ pub struct Object<'a> {
     #[serde(borrow)]
     pub spec: Option<&'a RawValue>,
     /// Its status.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "braced::optional")]
     pub status: Option<Status<'a>>,
     /// What an Event of core/v1 is about.
     #[serde(borrow)]
@@ -118,8 +119,9 @@ pub struct Metadata<'a> {
     pub creation_timestamp: Option<Text<'a>>,
     #[serde(borrow)]
     pub deletion_timestamp: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "scalar::integer")]
     pub deletion_grace_period_seconds: Option<i64>,
-    pub finalizers: Option<Vec<serde::de::IgnoredAny>>,
+    pub finalizers: Option<Entries>,
     #[serde(borrow)]
     pub labels: Option<&'a RawValue>,
     #[serde(borrow)]

@@ -12,13 +12,14 @@ use crate::annotation::{
 use crate::context::{CARRIER_LIMIT, Carried, TraceId, Traceparent};
 use crate::identity::{Identity, Trace};
 use crate::note::Note;
-use crate::object::{Braced, Kind, PodSpec};
+use crate::object::{Kind, PodSpec};
+use crate::seal::Version;
 use crate::span::{Link, SpanWhat};
 use crate::subject::Subject;
 use crate::{CarrierFormat, CarrierMode};
 
 pub use annotation::{Annotation, Key, Value};
-pub use environment::{EnvSource, EnvStamp};
+pub use environment::{EnvSource, EnvStamp, Texts};
 
 /// Room for the annotations that most objects get; a Pod gets one more for every container.
 const USUAL: usize = 16;
@@ -36,6 +37,8 @@ pub struct Stamp<'a> {
     pub annotations: Vec<Annotation<'a>>,
     /// Variables to put in front of containers' environments.
     pub environment: Vec<EnvStamp<'a>>,
+    /// The values that are equal in all of them.
+    pub texts: Texts,
 }
 
 impl<'a> Subject<'a> {
@@ -50,7 +53,8 @@ impl<'a> Subject<'a> {
             None => self.root(entropy),
         };
         let Minted { identity, nonce, baggage } = minted;
-        let mut stamp = Stamp { annotations: Vec::with_capacity(USUAL), environment: Vec::new(), identity };
+        let annotations = Vec::with_capacity(USUAL);
+        let mut stamp = Stamp { annotations, environment: Vec::new(), texts: Texts::default(), identity };
         self.own_annotations(&mut stamp, nonce);
         self.tekton_carrier(&mut stamp, carried, baggage);
         if self.kind == Kind::Pod {
@@ -109,7 +113,8 @@ impl<'a> Subject<'a> {
     fn identity_in(&self, trace: Trace<'a>, parent: Option<crate::context::SpanId>, nonce: &str) -> Identity<'a> {
         let span_id = self.seal().own(trace.id, self.sealed(parent, nonce));
         let context = Traceparent { trace_id: trace.id, span_id, flags: trace.flags };
-        Identity { context, tracestate: trace.tracestate, parent, parent_is_remote: false, links: Vec::new() }
+        let (version, tracestate) = (Version::V2, trace.tracestate);
+        Identity { context, tracestate, parent, parent_is_remote: false, links: Vec::new(), version }
     }
 
     fn own_annotations(&self, stamp: &mut Stamp<'a>, nonce: Cow<'a, str>) {
@@ -188,16 +193,18 @@ impl<'a> Subject<'a> {
     /// Every container's own context, so that what a tool in it emits nests under its span, and the environment.
     fn containers(&self, stamp: &mut Stamp<'a>) {
         let Some(spec) = PodSpec::parse(self.object.spec) else { return };
+        stamp.texts = self.texts();
         let groups = [("initContainers", spec.init_containers), ("containers", spec.containers)];
         for (list, containers) in groups {
-            let containers = containers.into_iter().flatten().map(Braced::into_inner).enumerate();
+            let containers = containers.into_iter().flatten().enumerate();
             for (index, container) in containers.filter(|(_, container)| is_dns_label(&container.name)) {
                 let init = list == "initContainers";
                 let what = SpanWhat::of_container(&container.name, init, container.restarts()).as_str();
                 let span_id = stamp.identity.below(self.config, what, &container.name);
                 // A step's tools may be of Go as well as Tekton is.
                 let value = Value::Context(Traceparent { span_id, ..stamp.identity.context }.of_level_1());
-                stamp.environment.extend(self.environment(list, index, &container, &stamp.identity));
+                let environment = self.environment(list, index, &container, stamp);
+                stamp.environment.extend(environment);
                 let key = Key::Container(container.name.into_cow());
                 if !key.of(&self.annotations).is_some_and(|there| value.is(&there)) {
                     stamp.annotations.push(Annotation { key, value });

@@ -9,7 +9,8 @@ use crate::annotation::INJECT;
 use crate::context::{SpanId, Traceparent};
 use crate::note::Note;
 use crate::object::{Kind, Map, Metadata, Object, OwnerReference};
-use crate::seal::{Seal, Sealed, generated_prefix};
+use crate::seal::{Name, Seal, Sealed, Version, generated_prefix};
+use crate::text::GENERATED_SUFFIX;
 
 /// One object and the configuration it is judged by.
 pub struct Subject<'a> {
@@ -35,9 +36,6 @@ pub(crate) struct Stamped {
     pub(crate) context: Traceparent,
     pub(crate) parent: Option<SpanId>,
 }
-
-/// The random characters after a generateName (`k8s.io/apiserver` `pkg/storage/names/generate.go`).
-const GENERATED_SUFFIX: usize = 5;
 
 impl<'a> Subject<'a> {
     /// `None` when the object has no metadata, or labels or annotations that are no strings.
@@ -104,14 +102,20 @@ impl<'a> Subject<'a> {
         // A creator may give both; then the name is not made of the generateName.
         let suffix = self.name().strip_prefix(prefix).filter(|_| !prefix.is_empty());
         let generated = self.name().is_empty() || suffix.is_some_and(|suffix| suffix.len() == GENERATED_SUFFIX);
-        let name = if generated { prefix } else { self.name() };
+        let name = if generated { Name::Generated(prefix) } else { Name::Given(self.name()) };
         Sealed { namespace: self.namespace, kind: self.kind, parent, name, nonce }
     }
 
-    /// Whether `stamped` is this object's own.
-    pub(crate) fn fits(&self, stamped: Stamped) -> bool {
-        let Stamped { context, parent } = stamped;
-        self.seal().own(context.trace_id, self.sealed(parent, &self.nonce())) == context.span_id
+    /// The version of the seal by which `stamped` is this object's own, if it is.
+    pub(crate) fn fits(&self, stamped: Stamped) -> Option<Version> {
+        let nonce = self.nonce();
+        self.sealed_by(stamped, self.sealed(stamped.parent, &nonce))
+    }
+
+    /// The version of the seal by which a context is that of the object described, if it is.
+    fn sealed_by(&self, Stamped { context, .. }: Stamped, sealed: Sealed<'_>) -> Option<Version> {
+        let fits = |version: &Version| self.seal().of(*version).own(context.trace_id, sealed) == context.span_id;
+        Version::READ.into_iter().find(fits)
     }
 
     /// Whether `stamped` is the own context of this object's owner, which the object inherited.
@@ -128,12 +132,11 @@ impl<'a> Subject<'a> {
     /// Of a relative only its name is known here: a generated one is its generateName and five characters, so both
     /// readings are tried, with the nonce that was inherited with the context.
     fn fits_relative(&self, stamped: Stamped, kind: Kind, name: &str) -> bool {
-        let Stamped { context, parent } = stamped;
         let nonce = self.nonce();
         let prefix = name.len().checked_sub(GENERATED_SUFFIX).and_then(|cut| name.get(..cut));
-        [Some(name), prefix].into_iter().flatten().any(|name| {
-            let sealed = Sealed { namespace: self.namespace, kind, parent, name, nonce: &nonce };
-            self.seal().own(context.trace_id, sealed) == context.span_id
+        [Some(Name::Given(name)), prefix.map(Name::Generated)].into_iter().flatten().any(|name| {
+            let sealed = Sealed { namespace: self.namespace, kind, parent: stamped.parent, name, nonce: &nonce };
+            self.sealed_by(stamped, sealed).is_some()
         })
     }
 }

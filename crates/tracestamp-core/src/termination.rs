@@ -5,17 +5,24 @@
 //! raw DEFLATE. All other entries are users' results and are never kept.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::Timestamp;
-use crate::object::Text;
+use crate::object::braced::no_text;
+use crate::object::text::string;
+use crate::object::{Braced, Text};
 
-/// The kubelet keeps 4096 bytes of a message; Tekton inflates no further than this either.
+/// Tekton inflates no further than this.
 const INFLATED_LIMIT: usize = 256 * 1024;
+/// How much longer a message may become: the longest that the kubelet keeps, 4096 bytes, may reach the limit above, and
+/// many short ones cost no more in all.
+const INFLATION: usize = 64;
 
 /// What the entrypoint tells about its step.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -32,20 +39,43 @@ impl Termination {
     /// Reads a message; one that is not the entrypoint's tells nothing.
     pub fn parse(message: &str) -> Self {
         let Some(json) = inflate(message) else { return Self::default() };
-        let Ok(entries) = serde_json::from_str::<Vec<Entry<'_>>>(&json) else { return Self::default() };
-        let mut told = Self::default();
-        for entry in entries.iter().filter(|entry| entry.is_internal()) {
-            let Some(value) = entry.value.and_then(|raw| serde_json::from_str::<Text<'_>>(raw.get()).ok()) else {
-                continue;
-            };
-            match &*entry.key {
-                "StartedAt" => told.started = Timestamp::parse(&value),
-                "ExitCode" => told.exit_code = value.parse().ok(),
-                "Reason" => told.reason = REASONS.into_iter().find(|reason| *reason == &*value),
-                _ => {}
+        serde_json::from_str(&json).unwrap_or_default()
+    }
+
+    fn read(&mut self, entry: &Entry<'_>) {
+        let Some(value) = string(entry.value).filter(|_| entry.is_internal()) else { return };
+        match &*entry.key {
+            "StartedAt" => self.started = Timestamp::parse(&value),
+            "ExitCode" => self.exit_code = value.parse().ok(),
+            "Reason" => self.reason = REASONS.into_iter().find(|reason| *reason == &*value),
+            _ => {}
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Termination {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Termination;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of entries")
+            }
+
+            no_text!();
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+                let mut told = Termination::default();
+                while let Some(entry) = access.next_element::<Braced<Entry<'de>>>()? {
+                    told.read(&entry);
+                }
+                Ok(told)
             }
         }
-        told
+
+        deserializer.deserialize_any(Entries)
     }
 }
 
@@ -54,7 +84,8 @@ const REASONS: [&str; 4] = ["Skipped", "Cancelled", "TimeoutExceeded", "Continue
 fn inflate(message: &str) -> Option<Cow<'_, str>> {
     let Some(compressed) = message.strip_prefix("tknz:") else { return Some(Cow::Borrowed(message)) };
     let bytes = STANDARD.decode(compressed).ok()?;
-    let inflated = miniz_oxide::inflate::decompress_to_vec_with_limit(&bytes, INFLATED_LIMIT).ok()?;
+    let limit = INFLATED_LIMIT.min(INFLATION * message.len());
+    let inflated = miniz_oxide::inflate::decompress_to_vec_with_limit(&bytes, limit).ok()?;
     String::from_utf8(inflated).ok().map(Cow::Owned)
 }
 
@@ -107,6 +138,16 @@ mod tests {
     fn a_compressed_bomb_is_not_inflated() {
         let bomb = miniz_oxide::deflate::compress_to_vec(&vec![b' '; 64 * 1024 * 1024], 9);
         assert_eq!(Termination::parse(&format!("tknz:{}", STANDARD.encode(bomb))), Termination::default());
+    }
+
+    #[test]
+    fn how_far_a_message_is_inflated_depends_on_its_own_length() {
+        let message = |spaces: usize| {
+            let json = format!(r#"{}[{{"key":"ExitCode","value":"11","type":3}}]"#, " ".repeat(spaces));
+            format!("tknz:{}", STANDARD.encode(miniz_oxide::deflate::compress_to_vec(json.as_bytes(), 9)))
+        };
+        assert_eq!(Termination::parse(&message(2 << 10)).exit_code, Some(11));
+        assert_eq!(Termination::parse(&message(200 << 10)), Termination::default(), "some hundred bytes");
     }
 
     #[test]

@@ -32,8 +32,12 @@ pub use settings::{Identity, InvalidSetting, OtlpArgs, Protocol, Target};
 
 pub(crate) const USER_AGENT: &str = concat!("tracestamp-exporter/", env!("CARGO_PKG_VERSION"));
 
+/// Files that are open besides the admin port's, generously: the spool, the receiver, settings while they are read.
+const OTHER_FILES: usize = 64;
+
 /// Runs the process until a signal ended it and the spool is empty. An [`InvalidSetting`] is the operator's.
 pub async fn run(args: Args) -> anyhow::Result<()> {
+    tracestamp_runtime::raise_open_files(admin::OPEN_FILES + OTHER_FILES);
     let shutdown = shutdown::listen().context("cannot listen for signals")?;
     let mut registry = runtime_metrics::registry("exporter", env!("CARGO_PKG_VERSION"));
     let metrics = Metrics::new(&mut registry);
@@ -44,7 +48,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let listener = admin::bind(args.admin_address)
         .await
         .with_context(|| format!("cannot listen on {} (--admin-address)", args.admin_address))?;
-    admin::serve(listener, registry, admin::Readiness::default());
+    admin::serve(listener, registry, admin::Readiness::default())
+        .context("the admin port's thread cannot be started")?;
     exporter.run(shutdown).await;
     Ok(())
 }

@@ -11,6 +11,7 @@
 
 pub mod admin;
 mod bind;
+mod connections;
 pub mod drain;
 pub mod log;
 pub mod metrics;

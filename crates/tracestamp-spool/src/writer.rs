@@ -12,6 +12,9 @@ use crate::{frame, segment};
 /// How often a full spool is looked at again.
 const RESCAN: Duration = Duration::from_millis(100);
 
+/// What the buffer keeps between appends; most need less.
+const BUFFER: usize = 64 << 10;
+
 /// Bounds of a spool, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -75,6 +78,7 @@ impl Writer {
     /// Blocks for as long as the file system does.
     pub fn append(&mut self, payloads: &[impl AsRef<[u8]>]) -> Result<(), AppendError> {
         self.buffer.clear();
+        self.buffer.shrink_to(BUFFER);
         for payload in payloads.iter().map(AsRef::as_ref) {
             if payload.len() > frame::MAX_PAYLOAD {
                 return Err(AppendError::TooLong(payload.len()));

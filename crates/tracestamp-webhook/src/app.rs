@@ -1,5 +1,6 @@
 //! One review from its bytes to its answer.
 
+mod reviewed;
 #[cfg(test)]
 mod tests;
 
@@ -11,18 +12,36 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
 use tracestamp_admission::{Decision, Endpoint, Entropy, NotAReview, Review, allow};
 use tracestamp_core::{Config, Timestamp};
 
-use crate::body::Bodies;
+use crate::body::{Bodies, Read, SMALL};
 use crate::deadline::Deadline;
 use crate::metrics::{Metrics, ReviewLabels, endpoint_label};
 use crate::pod_events::PodEvents;
 use crate::recorder::{Recorder, Spans};
 use crate::switch::Switch;
+use reviewed::{Line, Reviewed};
+
+/// Large reviews that are decided about at once. Each takes up to four times the memory of its body.
+const TURNS: usize = 2;
 
 type Decide = for<'r> fn(&'r Review<'r>, Endpoint, &'r Config, Timestamp, Entropy) -> Decision<'r>;
+
+/// What came of a review, or why nothing was decided about it: the outcome it is counted as.
+type Outcome = Result<Reviewed, &'static str>;
+
+/// A request that holds a review.
+#[derive(Clone, Copy)]
+struct Call {
+    endpoint: Endpoint,
+    received: Timestamp,
+    deadline: Deadline,
+    entropy: Entropy,
+}
 
 /// What all reviews share.
 pub(crate) struct App {
@@ -31,6 +50,8 @@ pub(crate) struct App {
     recorder: Recorder,
     metrics: Metrics,
     bodies: Bodies,
+    /// Large reviews that may be decided about at once.
+    turns: Arc<Semaphore>,
     /// `None` when Events are not read.
     pod_events: Option<Arc<PodEvents>>,
     /// A field only because no input is known that makes the real one panic.
@@ -48,7 +69,8 @@ impl App {
     ) -> Self {
         let decide: Decide =
             |review, endpoint, config, received, entropy| review.decide(endpoint, config, received, entropy);
-        Self { config, switch, recorder, metrics, bodies, pod_events, decide }
+        let turns = Arc::new(Semaphore::new(TURNS));
+        Self { config, switch, recorder, metrics, bodies, turns, pod_events, decide }
     }
 
     /// The routes of the two registrations.
@@ -56,11 +78,11 @@ impl App {
         Router::new().route("/stamp", post(stamp)).route("/observe", post(observe)).with_state(self)
     }
 
-    async fn review(&self, endpoint: Endpoint, request: Request) -> Response {
+    async fn review(self: &Arc<Self>, endpoint: Endpoint, request: Request) -> Response {
         let (received, began) = (tracestamp_runtime::now(), Instant::now());
         let deadline = Deadline::of(request.uri().query(), began);
         let response = match self.bodies.read(request.into_body(), deadline).await {
-            Ok(body) => match self.answer(endpoint, &body.bytes, received, deadline).await {
+            Ok(body) => match self.answer(endpoint, body, received, deadline).await {
                 Ok(answer) => ([(header::CONTENT_TYPE, "application/json")], answer).into_response(),
                 Err(error) => {
                     self.refused(endpoint, "not_a_review");
@@ -77,41 +99,84 @@ impl App {
     }
 
     async fn answer(
-        &self,
+        self: &Arc<Self>,
         endpoint: Endpoint,
-        body: &[u8],
+        body: Read,
         received: Timestamp,
         deadline: Deadline,
     ) -> Result<Vec<u8>, NotAReview> {
         if !self.switch.is_on() {
-            return self.only_allow(endpoint, body, "off");
+            return self.only_allow(endpoint, &body.bytes, "off");
         }
         if deadline.has_passed() {
-            return self.only_allow(endpoint, body, "late");
+            return self.only_allow(endpoint, &body.bytes, "late");
         }
         let mut entropy = Entropy([0; 20]);
         if getrandom::fill(&mut entropy.0).is_err() {
-            return self.only_allow(endpoint, body, "no_entropy");
+            return self.only_allow(endpoint, &body.bytes, "no_entropy");
         }
-        let Some(review) = self.guarded(|| Review::parse(body)) else {
-            return self.only_allow(endpoint, body, "panic");
+        let call = Call { endpoint, received, deadline, entropy };
+        let bytes = body.bytes.clone();
+        let reviewed = if bytes.len() > SMALL {
+            self.review_in_turn(call, body).await?
+        } else {
+            self.review_now(call, &body.bytes)?
         };
+        let reviewed = match reviewed {
+            Ok(reviewed) => reviewed,
+            Err(outcome) => return self.only_allow(endpoint, &bytes, outcome),
+        };
+        // The record may be waited for, and the body is not needed for that.
+        drop(bytes);
+        self.count(&reviewed);
+        let Reviewed { answer, line, handed, .. } = reviewed;
+        // Before the answer: once it is sent, the API server may make the next transition.
+        let recorded = match handed {
+            Some(handed) => self.recorder.written(handed, deadline).await,
+            None => false,
+        };
+        line.log(recorded);
+        Ok(answer)
+    }
+
+    /// A large review holds a processor for as long as its bytes take, so few are decided about at once, and on threads
+    /// of their own: connections, small reviews and `/ready` do not wait for them.
+    async fn review_in_turn(self: &Arc<Self>, call: Call, body: Read) -> Result<Outcome, NotAReview> {
+        let deadline = call.deadline.instant();
+        let Ok(Ok(turn)) = timeout_at(deadline, Arc::clone(&self.turns).acquire_owned()).await else {
+            return Ok(Err("late"));
+        };
+        let app = Arc::clone(self);
+        let work = spawn_blocking(move || {
+            let reviewed = app.review_now(call, &body.bytes);
+            drop((turn, body));
+            reviewed
+        });
+        match timeout_at(deadline, work).await {
+            Ok(Ok(reviewed)) => reviewed,
+            Ok(Err(_)) => Ok(Err("panic")),
+            Err(_) => Ok(Err("late")),
+        }
+    }
+
+    /// Decides about a review and hands over its spans.
+    fn review_now(&self, call: Call, body: &[u8]) -> Result<Outcome, NotAReview> {
+        let Call { endpoint, received, deadline, entropy } = call;
+        let Some(review) = self.guarded(|| Review::parse(body)) else { return Ok(Err("panic")) };
         let review = review?;
-        let decided = self.guarded(|| {
+        if deadline.has_passed() {
+            return Ok(Err("late"));
+        }
+        let reviewed = self.guarded(|| {
             let mut decision = (self.decide)(&review, endpoint, &self.config, received, entropy);
             self.place_events(endpoint, &review, &mut decision, received);
-            let (answer, spans) = (decision.answer(), Spans::encode(&decision.spans, &self.metrics));
-            (decision, answer, spans)
+            let spans = Spans::encode(&decision.spans, &self.metrics);
+            let line = Line::of(endpoint, &decision, spans.len());
+            let handed = (!spans.is_empty()).then(|| self.recorder.hand_over(spans));
+            let (answer, patched) = (decision.answer(), decision.patch.is_some());
+            Reviewed { answer, patched, notes: decision.notes, line, handed }
         });
-        let Some((decision, answer, spans)) = decided else {
-            return self.only_allow(endpoint, body, "panic");
-        };
-        self.count(endpoint, &decision);
-        // Before the answer: once it is sent, the API server may make the next transition.
-        let number = spans.len();
-        let recorded = !spans.is_empty() && self.recorder.record(spans, deadline).await;
-        log(endpoint, &decision, number, recorded);
-        Ok(answer)
+        Ok(reviewed.ok_or("panic"))
     }
 
     /// Adds the spans that Events give by what this review tells.
@@ -137,17 +202,13 @@ impl App {
         Ok(answer)
     }
 
-    fn count(&self, endpoint: Endpoint, decision: &Decision<'_>) {
-        self.metrics.review(&ReviewLabels {
-            webhook: endpoint_label(endpoint),
-            kind: decision.kind,
-            operation: decision.operation,
-            outcome: decision.outcome.as_str(),
-        });
-        if decision.patch.is_some() {
+    fn count(&self, Reviewed { line, patched, notes, .. }: &Reviewed) {
+        let Line { webhook, kind, operation, outcome, .. } = *line;
+        self.metrics.review(&ReviewLabels { webhook, kind, operation, outcome });
+        if *patched {
             self.metrics.patch();
         }
-        for note in &decision.notes {
+        for note in notes {
             self.metrics.note(*note);
         }
     }
@@ -165,16 +226,4 @@ async fn stamp(State(app): State<Arc<App>>, request: Request) -> Response {
 
 async fn observe(State(app): State<Arc<App>>, request: Request) -> Response {
     app.review(Endpoint::Observe, request).await
-}
-
-/// One line a review: at info when it gave spans, at debug otherwise. Names and ids only, never contents.
-fn log(endpoint: Endpoint, decision: &Decision<'_>, spans: usize, recorded: bool) {
-    let Decision { kind, operation, namespace, name, trace_id, outcome, .. } = decision;
-    let endpoint = endpoint_label(endpoint);
-    let (outcome, trace_id) = (outcome.as_str(), trace_id.map(tracing::field::display));
-    if spans > 0 {
-        tracing::info!(endpoint, kind, operation, %namespace, %name, trace_id, outcome, spans, recorded, "Observed.");
-    } else {
-        tracing::debug!(endpoint, kind, operation, %namespace, %name, trace_id, outcome, "Reviewed.");
-    }
 }

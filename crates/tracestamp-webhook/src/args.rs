@@ -58,8 +58,8 @@ pub(crate) struct ServeArgs {
     /// Where /live, /ready and /metrics are served over plain HTTP; port 0 takes a free one.
     #[arg(long, env = "TRACESTAMP_ADMIN_ADDRESS", value_name = "ADDRESS:PORT", default_value = "[::]:8080")]
     pub(crate) admin_address: SocketAddr,
-    /// Connections open at once; for one more, the one that is closed is one without an answered review, or the one
-    /// longest without a request.
+    /// Connections open at once. For one more another is closed: one of those at the same stage (handshake, idle, review
+    /// under way) that has the most connections, then of the peer with the most. Fewer where fewer files may be open.
     #[arg(long, env = "TRACESTAMP_MAX_CONNECTIONS", value_name = "NUMBER", default_value = "1024", value_parser = parse_connections)]
     pub(crate) max_connections: usize,
     /// How long a TLS handshake may take.
@@ -91,7 +91,7 @@ impl ServeArgs {
 }
 
 fn parse_connections(text: &str) -> Result<usize, String> {
-    // Tokio's semaphore holds no more, and no process has as many descriptors.
+    // No process has as many descriptors.
     text.parse()
         .ok()
         .filter(|number| (1..=1 << 20).contains(number))

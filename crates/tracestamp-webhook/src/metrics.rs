@@ -15,7 +15,7 @@ use tracestamp_runtime::metrics::{LATENCY_BUCKETS, Registry, register};
 use crate::pod_events::Fate;
 
 /// Why spans did not get into the spool.
-const DROPPED: [&str; 5] = ["encoding", "busy", "gone", "full", "disk"];
+const DROPPED: [&str; 6] = ["encoding", "large", "busy", "gone", "full", "disk"];
 
 /// What may come of a look at a Pod.
 const LOOKED_UP: [&str; 3] = ["found", "gone", "error"];

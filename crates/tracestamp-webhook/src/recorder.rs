@@ -3,11 +3,12 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 use std::{io, thread};
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tracestamp_core::span::{SpanRecord, SpanWhat, encode};
 use tracestamp_spool::{AppendError, Writer};
 
@@ -16,6 +17,10 @@ use crate::metrics::Metrics;
 
 /// Jobs that may wait for the thread; past them spans are dropped, so a disk that hangs costs bounded memory.
 const QUEUE: usize = 1024;
+/// What they may hold of records, in bytes.
+const QUEUE_BYTES: usize = 16 << 20;
+/// What one review may record, in bytes. The largest of Tekton's runs need a tenth of it; what is past it is made up.
+const REVIEW_BYTES: usize = 1 << 20;
 /// How long the end of the process waits for a write that is under way.
 const END: Duration = Duration::from_secs(1);
 
@@ -35,6 +40,7 @@ impl Append for Writer {
 #[derive(Clone)]
 pub(crate) struct Recorder {
     jobs: SyncSender<Job>,
+    room: Arc<Semaphore>,
     timeout: Duration,
     metrics: Metrics,
 }
@@ -44,20 +50,35 @@ pub(crate) struct Recorder {
 pub(crate) struct Spans {
     what: Vec<SpanWhat>,
     payloads: Vec<Vec<u8>>,
+    bytes: usize,
 }
 
 struct Job {
     spans: Spans,
     written: oneshot::Sender<bool>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// Spans that were handed over.
+pub(crate) struct Handed {
+    number: usize,
+    /// `None` when they were dropped.
+    written: Option<oneshot::Receiver<bool>>,
 }
 
 impl Spans {
-    /// Encodes the records; those that cannot be are dropped and counted.
+    /// Encodes the records, up to what one review may record; the others, and those that cannot be encoded, are dropped
+    /// and counted.
     pub(crate) fn encode(records: &[SpanRecord<'_>], metrics: &Metrics) -> Self {
         let mut spans = Self::default();
-        for record in records {
+        for (at, record) in records.iter().enumerate() {
             match encode(record, Vec::new()) {
+                Ok(payload) if spans.bytes + payload.len() > REVIEW_BYTES => {
+                    metrics.dropped("large", records.len() - at);
+                    break;
+                }
                 Ok(payload) => {
+                    spans.bytes += payload.len();
                     spans.what.push(record.what);
                     spans.payloads.push(payload);
                 }
@@ -96,23 +117,35 @@ impl Recorder {
             write_all(&queue, spool, &counts);
             drop(end);
         })?;
-        Ok((Self { jobs, timeout, metrics }, Recorded(ended)))
+        let room = Arc::new(Semaphore::new(QUEUE_BYTES));
+        Ok((Self { jobs, room, timeout, metrics }, Recorded(ended)))
     }
 
-    /// Has the spans written, and says whether they are. Waits no longer than the timeout and the deadline: spans that
-    /// are not written by then stay in the queue, for the review must go on and a busy machine is no reason to lose
-    /// them. Only the end of the process can.
+    /// Has the spans written, and says whether they are.
     pub(crate) async fn record(&self, spans: Spans, deadline: Deadline) -> bool {
+        self.written(self.hand_over(spans), deadline).await
+    }
+
+    /// Puts the spans into the queue. They are written whether anybody waits or not.
+    pub(crate) fn hand_over(&self, spans: Spans) -> Handed {
         let number = spans.len();
         let (written, outcome) = oneshot::channel();
-        if let Err(refused) = self.jobs.try_send(Job { spans, written }) {
-            let reason = match refused {
-                TrySendError::Full(_) => "busy",
-                TrySendError::Disconnected(_) => "gone",
-            };
-            self.metrics.dropped(reason, number);
-            return false;
-        }
+        let room = u32::try_from(spans.bytes).ok();
+        let room = room.and_then(|bytes| Arc::clone(&self.room).try_acquire_many_owned(bytes).ok());
+        let refused = match room.map(|room| self.jobs.try_send(Job { spans, written, _room: room })) {
+            Some(Ok(())) => return Handed { number, written: Some(outcome) },
+            None | Some(Err(TrySendError::Full(_))) => "busy",
+            Some(Err(TrySendError::Disconnected(_))) => "gone",
+        };
+        self.metrics.dropped(refused, number);
+        Handed { number, written: None }
+    }
+
+    /// Whether the spans are written. Waits no longer than the timeout and the deadline: spans that are not written by
+    /// then stay in the queue, for the review must go on and a busy machine is no reason to lose them. Only the end of
+    /// the process can.
+    pub(crate) async fn written(&self, Handed { number, written }: Handed, deadline: Deadline) -> bool {
+        let Some(outcome) = written else { return false };
         match tokio::time::timeout(self.timeout.min(deadline.left()), outcome).await {
             Ok(Ok(written)) => return written,
             // The thread died with it.
@@ -125,7 +158,7 @@ impl Recorder {
 
 fn write_all(queue: &Receiver<Job>, mut spool: impl Append, metrics: &Metrics) {
     let mut failing = None;
-    while let Ok(Job { spans, written }) = queue.recv() {
+    while let Ok(Job { spans, written, _room }) = queue.recv() {
         let outcome = spool.append(&spans.payloads);
         match &outcome {
             Ok(()) => metrics.recorded(&spans.what),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use tracestamp_core::dns::is_label;
 
 /// The flags that name the cluster.
 #[derive(clap::Args, Clone, Debug)]
@@ -14,6 +15,14 @@ pub(crate) struct KubeArgs {
     /// The context in it; by default the current one.
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
+}
+
+/// Reads the name of a namespace, which becomes part of a path.
+pub(crate) fn parse_namespace(name: &str) -> Result<String, String> {
+    if is_label(name) {
+        return Ok(name.to_owned());
+    }
+    Err("a namespace has at most 63 characters of a-z, 0-9 and -, and neither begins nor ends with -".to_owned())
 }
 
 impl KubeArgs {

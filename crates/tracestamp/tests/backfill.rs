@@ -126,3 +126,17 @@ fn what_others_name_and_is_not_there_is_gone() {
     );
     assert_eq!(gone.names().collect::<Vec<_>>(), ["Pod ci/release-build-pod", "TaskRun ci/release-test"]);
 }
+
+#[test]
+fn more_names_than_can_be_kept_are_no_reason_to_call_an_object_gone() {
+    let mut gone = Gone::default();
+    let long = "x".repeat(1 << 20);
+    let run = |number: u32| {
+        let child = json!({"kind": "TaskRun", "name": format!("{long}-{number}")});
+        json!({"metadata": {"namespace": "ci", "name": "release"}, "status": {"childReferences": [child]}})
+    };
+    (0..60).for_each(|number| gone.look(KINDS[0], &run(number)));
+    assert_eq!((gone.is_cut(), gone.names().count()), (false, 60));
+    (60..70).for_each(|number| gone.look(KINDS[0], &run(number)));
+    assert_eq!((gone.is_cut(), gone.names().count()), (true, 0));
+}

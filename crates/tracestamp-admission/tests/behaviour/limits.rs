@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 use tracestamp_admission::Endpoint;
 
 use crate::world::*;
@@ -111,14 +111,31 @@ fn a_users_text_is_cut_before_it_fills_the_spool() {
 }
 
 #[test]
-fn a_run_with_thousands_of_attempts_gives_a_bounded_number_of_spans() {
+fn of_a_run_with_more_attempts_than_are_read_nothing_is_concluded() {
     let world = World::default();
     let run = world.created(&pipeline_run());
     let task = world.created(&task_run(&run));
     let entry = json!({"conditions": [{"type": "Succeeded", "status": "False", "reason": "Failed"}],
         "startTime": "2026-11-21T11:00:01Z", "completionTime": "2026-11-21T11:00:04Z"});
-    let after = with_status(&task, json!({"retriesStatus": vec![entry; 5000]}));
-    let decided = world.update(&with_status(&task, json!({})), &after);
-    assert_eq!(decided.spans.len(), 512);
-    assert!(decided.notes.contains(&"spans_dropped"));
+    for (attempts, outcome, spans) in [(512, "recorded", 512), (513, "unreadable", 0), (5000, "unreadable", 0)] {
+        let after = with_status(&task, json!({"retriesStatus": vec![entry.clone(); attempts]}));
+        let decided = world.update(&with_status(&task, json!({})), &after);
+        assert_eq!((decided.outcome, decided.spans.len()), (outcome, spans), "{attempts}");
+        assert_eq!(decided.notes.contains(&"lists_cut"), spans == 0, "{attempts}");
+        // What was known before is not known to be new.
+        assert!(world.update(&after, &after).spans.is_empty());
+    }
+}
+
+#[test]
+fn a_patch_that_would_be_long_for_what_it_is_about_is_left_out() {
+    let world = World::default();
+    let mut object = pod(&world.created(&task_run(&world.created(&pipeline_run()))));
+    let with = |object: &mut Value, number: usize| {
+        object["spec"]["containers"] = (0..number).map(|n| json!({"name": format!("step-{n:057}")})).collect();
+    };
+    with(&mut object, 60);
+    assert_eq!(world.create(&object).outcome, "stamped");
+    with(&mut object, 250);
+    assert_eq!((world.create(&object).outcome, world.create(&object).patch), ("too_large", None));
 }

@@ -19,6 +19,8 @@ mod events;
 mod forgery;
 mod limits;
 mod missed;
+#[path = "../support/objects.rs"]
+mod objects;
 mod pods;
 mod reruns;
 mod roots;
@@ -26,5 +28,6 @@ mod runs;
 mod sampling;
 mod sidecars;
 mod steps;
+mod tenants;
 mod trace_urls;
 mod world;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::world::*;
 
-fn unstamped(object: &Value) -> Value {
+pub fn unstamped(object: &Value) -> Value {
     let mut object = object.clone();
     let name = object["metadata"]["name"].as_str().map_or("build-x7k2p".to_owned(), str::to_owned);
     born(&mut object, &name);

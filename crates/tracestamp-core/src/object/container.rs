@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::Text;
+use super::braced::optional;
+use super::scalar::integer;
 use super::text::{raw_instant, string};
 use crate::Timestamp;
 
@@ -16,10 +18,12 @@ use crate::Timestamp;
 pub struct ContainerStatus<'a> {
     #[serde(borrow, default)]
     pub name: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "optional")]
     pub state: Option<ContainerState<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "optional")]
     last_state: Option<LastState<'a>>,
+    #[serde(default)]
+    restart_count: i64,
     #[serde(borrow, rename = "imageID")]
     image_id: Option<&'a RawValue>,
     #[serde(borrow, rename = "containerID")]
@@ -35,6 +39,11 @@ impl<'a> ContainerStatus<'a> {
     /// How the container is running now.
     pub fn running(&self) -> Option<&Running<'a>> {
         self.state.as_ref().and_then(|state| state.running.as_ref())
+    }
+
+    /// How often the container was started again.
+    pub fn restart_count(&self) -> i64 {
+        self.restart_count
     }
 
     /// The first termination that this status tells of: the one before a restart when there was one, because Tekton
@@ -67,7 +76,7 @@ impl<'a> ContainerStatus<'a> {
 #[derive(Debug, Deserialize)]
 struct LastState<'a> {
     // Apart, because it is rarely there and every status would be as much larger.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "optional")]
     terminated: Option<Box<Terminated<'a>>>,
 }
 
@@ -75,9 +84,9 @@ struct LastState<'a> {
 #[derive(Debug, Deserialize)]
 #[allow(missing_docs, reason = "the fields are those of core/v1 ContainerState")]
 pub struct ContainerState<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "optional")]
     pub running: Option<Running<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "optional")]
     pub terminated: Option<Terminated<'a>>,
 }
 
@@ -101,7 +110,7 @@ impl Running<'_> {
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the fields are those of core/v1 ContainerStateTerminated")]
 pub struct Terminated<'a> {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "exit_code")]
     pub exit_code: i64,
     #[serde(borrow)]
     pub reason: Option<Text<'a>>,
@@ -113,6 +122,10 @@ pub struct Terminated<'a> {
     finished_at: Option<&'a RawValue>,
     #[serde(borrow, rename = "containerID")]
     container_id: Option<&'a RawValue>,
+}
+
+fn exit_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    Ok(integer(deserializer)?.unwrap_or_default())
 }
 
 impl<'a> Terminated<'a> {

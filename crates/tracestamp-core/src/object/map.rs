@@ -8,15 +8,21 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Text;
+use super::braced::no_text;
 use super::text::string;
 
-/// A JSON object of strings; the values stay raw until they are asked for. Sorted by key, because any user may write a
-/// hundred thousand of them.
+/// The most labels or annotations that are read: an entry takes several times the memory of its bytes, and none that is
+/// passed over may be the one that counts.
+const ENTRIES_LIMIT: usize = 4096;
+
+/// A JSON object of strings; the values stay raw until they are asked for. Sorted by key, because any user may write
+/// thousands of them.
 #[derive(Debug, Default)]
 pub struct Map<'a>(Vec<(Text<'a>, &'a RawValue)>);
 
 impl<'a> Map<'a> {
-    /// Reads labels or annotations; `None` when they are no JSON object of strings. Absent ones are empty.
+    /// Reads labels or annotations; `None` when they are no JSON object of strings, or one of too many. Absent ones
+    /// are empty.
     pub fn parse(raw: Option<&'a RawValue>) -> Option<Self> {
         raw.map_or_else(|| Some(Self::default()), |raw| serde_json::from_str(raw.get()).ok())
     }
@@ -84,11 +90,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
                 f.write_str("an object of strings")
             }
 
+            no_text!();
+
             fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
                 let mut entries = Vec::with_capacity(16);
                 while let Some((key, value)) = access.next_entry::<Text<'de>, &'de RawValue>()? {
                     if !value.get().starts_with('"') {
                         return Err(serde::de::Error::custom("a value that is no string"));
+                    }
+                    if entries.len() == ENTRIES_LIMIT {
+                        return Err(serde::de::Error::custom("too many entries"));
                     }
                     entries.push((key, value));
                 }
@@ -98,7 +109,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
             }
         }
 
-        deserializer.deserialize_map(Entries)
+        deserializer.deserialize_any(Entries)
     }
 }
 
@@ -124,6 +135,13 @@ mod tests {
             assert!(Map::parse(Some(raw(bad))).is_none(), "{bad}");
         }
         assert!(!Map::parse(None).unwrap().reaches(1));
+    }
+
+    #[test]
+    fn past_their_limit_entries_are_refused_for_any_of_them_may_count() {
+        let entries = |number: usize| format!("{{{}}}", vec![r#""a":"""#; number].join(","));
+        assert!(Map::parse(Some(raw(&entries(ENTRIES_LIMIT)))).is_some());
+        assert!(Map::parse(Some(raw(&entries(ENTRIES_LIMIT + 1)))).is_none());
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
-use super::{Kind, Text};
+use super::braced::no_text;
+use super::{Braced, Kind, Text};
 
 /// The fields of `metav1.OwnerReference` that are read.
 #[derive(Debug, Deserialize)]
@@ -20,6 +21,7 @@ pub struct OwnerReference<'a> {
     pub name: Text<'a>,
     #[serde(borrow, default)]
     pub uid: Text<'a>,
+    #[serde(default, deserialize_with = "super::scalar::boolean")]
     controller: Option<bool>,
 }
 
@@ -45,15 +47,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for Controller<'a> {
                 f.write_str("a list of owners")
             }
 
+            no_text!();
+
             fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
                 let mut controller = None;
-                while let Some(owner) = access.next_element::<OwnerReference<'de>>()? {
+                while let Some(owner) = access.next_element::<Braced<OwnerReference<'de>>>()? {
+                    let owner = owner.into_inner();
                     controller = controller.or_else(|| (owner.controller == Some(true)).then_some(owner));
                 }
                 Ok(Controller(controller))
             }
         }
 
-        deserializer.deserialize_seq(Owners)
+        deserializer.deserialize_any(Owners)
     }
 }

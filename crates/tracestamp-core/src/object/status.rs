@@ -1,18 +1,25 @@
 //! The status of runs and Pods, in one view.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::Text;
+use super::braced::{no_text, optional};
 use super::container::ContainerStatus;
 use super::list::List;
 use super::text::{instant, raw_instant, string};
+use super::{Braced, Text};
 use crate::Timestamp;
 
-/// The most containers of either list that are looked at. A kubelet starts no Pod with as many.
-pub const CONTAINERS_LIMIT: usize = 256;
+/// The most attempts of a run that are read. The status of each is kept whole in that of the run, which etcd would not
+/// take any more.
+const ATTEMPTS_LIMIT: usize = 512;
+
+/// The attempts of a run that failed and were tried again.
+pub type Attempts<'a> = List<Attempt<'a>, 4, ATTEMPTS_LIMIT>;
 
 /// The fields of the statuses of PipelineRun, TaskRun, CustomRun and Pod that are read; none of them means two things.
 #[derive(Debug, Default, Deserialize)]
@@ -42,9 +49,9 @@ pub struct Status<'a> {
     #[serde(borrow, rename = "podIP")]
     pub pod_ip: Option<Text<'a>>,
     #[serde(borrow)]
-    pub init_container_statuses: Option<Vec<ContainerStatus<'a>>>,
+    pub init_container_statuses: Option<List<ContainerStatus<'a>>>,
     #[serde(borrow)]
-    pub container_statuses: Option<Vec<ContainerStatus<'a>>>,
+    pub container_statuses: Option<List<ContainerStatus<'a>>>,
 }
 
 impl<'a> Status<'a> {
@@ -80,8 +87,18 @@ impl<'a> Status<'a> {
     }
 
     /// The attempts that failed and were tried again, oldest first.
-    pub fn retries(&self) -> Vec<Attempt<'a>> {
+    pub fn retries(&self) -> Attempts<'a> {
         list(self.retries)
+    }
+
+    /// Whether it lists more than is read of what decides which spans there are, and when they began and ended: nothing
+    /// may be concluded from what is not there.
+    pub fn is_cut(&self) -> bool {
+        let [init, regular] = [&self.init_container_statuses, &self.container_statuses];
+        let attempts = |raw: &RawValue| serde_json::from_str::<List<IgnoredAny, 0, ATTEMPTS_LIMIT>>(raw.get());
+        self.conditions.as_ref().is_some_and(List::is_cut)
+            || [init, regular].into_iter().flatten().any(List::is_cut)
+            || self.retries.is_some_and(|raw| attempts(raw).is_ok_and(|attempts| attempts.is_cut()))
     }
 
     /// Whether both list the same failed attempts; cheaper than reading them.
@@ -90,19 +107,18 @@ impl<'a> Status<'a> {
     }
 
     /// The tasks of the Pipeline that were not run.
-    pub fn skipped(&self) -> Vec<SkippedTask<'a>> {
+    pub fn skipped(&self) -> List<SkippedTask<'a>> {
         list(self.skipped_tasks)
     }
 
     /// The steps as the TaskRun tells them.
-    pub fn steps(&self) -> Vec<StepState<'a>> {
+    pub fn steps(&self) -> List<StepState<'a>> {
         list(self.steps)
     }
 
-    /// Init containers first, then the others; no more than a Pod that runs can have.
+    /// Init containers first, then the others.
     pub fn containers(&self) -> impl Iterator<Item = &ContainerStatus<'a>> {
-        let all = self.init_container_statuses.iter().chain(&self.container_statuses);
-        all.flat_map(|list| list.iter().take(CONTAINERS_LIMIT))
+        self.init_container_statuses.iter().chain(&self.container_statuses).flatten()
     }
 
     /// The status of one container.
@@ -111,7 +127,7 @@ impl<'a> Status<'a> {
     }
 }
 
-fn list<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Vec<T> {
+fn list<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> T {
     raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
 }
 
@@ -154,8 +170,8 @@ impl<'a> Condition<'a> {
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the fields are those of the Go types")]
 pub struct Attempt<'a> {
-    #[serde(borrow)]
-    conditions: Option<Vec<Condition<'a>>>,
+    #[serde(borrow, default)]
+    conditions: Succeeded<'a>,
     #[serde(borrow)]
     start_time: Option<Text<'a>>,
     #[serde(borrow)]
@@ -167,7 +183,7 @@ pub struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     /// The attempt's condition `Succeeded`.
     pub fn succeeded(&self) -> Option<&Condition<'a>> {
-        self.conditions.iter().flatten().find(|condition| &*condition.kind == "Succeeded")
+        self.conditions.0.as_ref()
     }
 
     /// When it began.
@@ -181,8 +197,43 @@ impl<'a> Attempt<'a> {
     }
 
     /// The attempt's steps.
-    pub fn steps(&self) -> Vec<StepState<'a>> {
+    pub fn steps(&self) -> List<StepState<'a>> {
         list(self.steps)
+    }
+}
+
+/// Of a list of conditions the first that says whether the attempt succeeded; no other is kept.
+#[derive(Debug, Default)]
+struct Succeeded<'a>(Option<Condition<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Succeeded<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Conditions;
+
+        impl<'de> Visitor<'de> for Conditions {
+            type Value = Succeeded<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of conditions")
+            }
+
+            no_text!();
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Succeeded(None))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+                let mut succeeded = None;
+                while let Some(condition) = access.next_element::<Braced<Condition<'de>>>()? {
+                    let condition = condition.into_inner();
+                    succeeded = succeeded.or_else(|| (&*condition.kind == "Succeeded").then_some(condition));
+                }
+                Ok(Succeeded(succeeded))
+            }
+        }
+
+        deserializer.deserialize_any(Conditions)
     }
 }
 
@@ -203,7 +254,7 @@ pub struct SkippedTask<'a> {
 pub struct StepState<'a> {
     #[serde(borrow, default)]
     pub name: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "optional")]
     pub terminated: Option<super::Terminated<'a>>,
     #[serde(borrow)]
     pub termination_reason: Option<Text<'a>>,

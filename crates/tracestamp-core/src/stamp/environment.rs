@@ -3,11 +3,31 @@
 
 use std::borrow::Cow;
 
-use super::Key;
+use super::{Key, Stamp};
 use crate::annotation::{ENV_FROM, TRACESTATE};
-use crate::identity::Identity;
 use crate::object::Container;
+use crate::pod_event::NAME_LIMIT;
 use crate::subject::Subject;
+
+/// The variables that are set, in the order in which they are written.
+const NAMES: [&str; 6] = [
+    "TRACEPARENT",
+    "TRACESTATE",
+    "OTEL_SERVICE_NAME",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "BAGGAGE",
+];
+
+/// How many of them come from annotations; the others are [`Texts`].
+const CONTEXT: usize = 2;
+
+/// The longest baggage, as W3C Baggage has it.
+const BAGGAGE_LIMIT: usize = 8192;
+
+/// The values of variables that are the same in every container of a Pod; `None` for one that is not set.
+#[derive(Debug, Default)]
+pub struct Texts([Option<String>; NAMES.len() - CONTEXT]);
 
 /// Variables for one container, to be put in front of those it has.
 #[derive(Debug)]
@@ -19,9 +39,8 @@ pub struct EnvStamp<'a> {
     /// The container has a list of variables already.
     pub has_env: bool,
     container: Cow<'a, str>,
-    traceparent: bool,
-    tracestate: bool,
-    texts: Vec<(&'static str, String)>,
+    /// Which of [`NAMES`] are set.
+    sets: [bool; NAMES.len()],
 }
 
 /// Where a variable's value comes from.
@@ -35,12 +54,12 @@ pub enum EnvSource<'a> {
 
 impl EnvStamp<'_> {
     /// Names and sources of the variables, in their order.
-    pub fn entries(&self) -> impl Iterator<Item = (&'static str, EnvSource<'_>)> {
-        let own = || EnvSource::Annotation(Key::Container(Cow::Borrowed(&*self.container)));
-        let traceparent = self.traceparent.then(|| ("TRACEPARENT", own()));
-        let tracestate = self.tracestate.then_some(("TRACESTATE", EnvSource::Annotation(Key::Known(TRACESTATE))));
-        let texts = self.texts.iter().map(|(name, text)| (*name, EnvSource::Text(text)));
-        traceparent.into_iter().chain(tracestate).chain(texts)
+    pub fn entries<'e>(&'e self, texts: &'e Texts) -> impl Iterator<Item = (&'static str, EnvSource<'e>)> {
+        let context = [Key::Container(Cow::Borrowed(&*self.container)), Key::Known(TRACESTATE)];
+        let context = context.into_iter().map(|key| Some(EnvSource::Annotation(key)));
+        let texts = texts.0.iter().map(|text| text.as_deref().map(EnvSource::Text));
+        let sources = context.chain(texts).zip(self.sets);
+        NAMES.into_iter().zip(sources).filter_map(|(name, (source, set))| Some((name, source.filter(|_| set)?)))
     }
 }
 
@@ -52,51 +71,47 @@ impl<'a> Subject<'a> {
         list: &'static str,
         index: usize,
         container: &Container<'a>,
-        identity: &Identity<'_>,
+        stamp: &Stamp<'_>,
     ) -> Option<EnvStamp<'a>> {
         let has_sources = container.env_from.as_ref().is_some_and(|sources| !sources.is_empty());
         if has_sources && self.annotations.get(ENV_FROM).as_deref() != Some("override") {
             return None;
         }
-        let variables = container.variables().ok()?;
-        let defined = |name: &str| variables.iter().flatten().any(|variable| variable.name.eq_ignore_ascii_case(name));
-        let traceparent = !defined("TRACEPARENT");
-        let tracestate = traceparent && !identity.tracestate.is_empty() && !defined("TRACESTATE");
-        let texts: Vec<_> = self.opted_in().into_iter().filter(|(name, _)| !defined(name)).collect();
-        let (has_env, container) = (variables.is_some(), container.name.clone().into_cow());
-        (traceparent || !texts.is_empty()).then_some(EnvStamp {
-            list,
-            index,
-            has_env,
-            container,
-            traceparent,
-            tracestate,
-            texts,
-        })
+        let defines = container.defines(&NAMES).ok()?;
+        let [traceparent, tracestate, texts @ ..] = defines.unwrap_or_default().map(|defined| !defined);
+        let tracestate = traceparent && tracestate && !stamp.identity.tracestate.is_empty();
+        let [service, resource, endpoint, baggage] = texts;
+        let sets = [traceparent, tracestate, service, resource, endpoint, baggage];
+        let some = traceparent || texts.iter().zip(&stamp.texts.0).any(|(set, text)| *set && text.is_some());
+        let (has_env, container) = (defines.is_some(), container.name.clone().into_cow());
+        some.then_some(EnvStamp { list, index, has_env, container, sets })
     }
 
-    fn opted_in(&self) -> Vec<(&'static str, String)> {
+    /// What the operator opted into.
+    pub(super) fn texts(&self) -> Texts {
         let settings = &self.config.environment;
-        let label = |key| self.labels.get_filled(key);
-        let mut variables = Vec::new();
-        if settings.resource {
-            let service = label("tekton.dev/pipelineTask").or_else(|| label("tekton.dev/task"));
-            variables.extend(service.map(|service| ("OTEL_SERVICE_NAME", service.into_owned())));
+        // What is longer is no name that the API server takes, and would be written for every container.
+        let named = |name: Cow<'a, str>| Some(name).filter(|name| (1..=NAME_LIMIT).contains(&name.len()));
+        let label = |key| self.labels.get_bounded(key, NAME_LIMIT).ok().flatten();
+        let service = || label("tekton.dev/pipelineTask").or_else(|| label("tekton.dev/task")).map(Cow::into_owned);
+        let resource = || {
             let attributes = [
-                ("k8s.namespace.name", Some(self.namespace.into())),
-                ("k8s.pod.name", Some(self.name().into()).filter(|name: &std::borrow::Cow<'_, str>| !name.is_empty())),
+                ("k8s.namespace.name", named(self.namespace.into())),
+                ("k8s.pod.name", named(self.name().into())),
                 ("cicd.pipeline.run.id", label("tekton.dev/pipelineRunUID")),
                 ("cicd.pipeline.task.name", label("tekton.dev/pipelineTask")),
             ];
             let attributes = attributes.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_deref()?)));
-            variables.push(("OTEL_RESOURCE_ATTRIBUTES", attributes.collect::<Vec<_>>().join(",")));
-        }
-        variables.extend(settings.otlp_endpoint.clone().map(|endpoint| ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)));
-        if settings.baggage {
-            let baggage = self.annotations.get_bounded("baggage", 8192).ok().flatten();
-            variables.extend(baggage.map(|baggage| ("BAGGAGE", baggage.into_owned())));
-        }
+            attributes.collect::<Vec<_>>().join(",")
+        };
+        let baggage = || self.annotations.get_bounded("baggage", BAGGAGE_LIMIT).ok().flatten().map(Cow::into_owned);
+        let texts = [
+            settings.resource.then(service).flatten(),
+            settings.resource.then(resource),
+            settings.otlp_endpoint.clone(),
+            settings.baggage.then(baggage).flatten(),
+        ];
         // The kubelet expands $(NAME) in values and reads $$ as $; what is given as text is to arrive as text.
-        variables.into_iter().map(|(name, value)| (name, value.replace('$', "$$"))).collect()
+        Texts(texts.map(|text| text.map(|text| text.replace('$', "$$"))))
     }
 }

@@ -53,6 +53,7 @@ impl Exporter {
     fn fresh(&self, payloads: &[Vec<u8>]) -> Vec<SpanRecord<'static>> {
         let mut ids = HashSet::new();
         let mut records = Vec::with_capacity(payloads.len());
+        let mut unreadable = (0_u32, None);
         for payload in payloads {
             match span::decode(payload) {
                 Ok(record) => {
@@ -64,10 +65,15 @@ impl Exporter {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "A record in the spool cannot be read, it is dropped.");
                     self.metrics.dropped("undecodable", 1);
+                    unreadable.0 += 1;
+                    unreadable.1.get_or_insert(error);
                 }
             }
+        }
+        // Once a batch: a spool full of empty records would otherwise fill the log.
+        if let (records, Some(error)) = unreadable {
+            tracing::warn!(%error, records, "Records in the spool cannot be read, they are dropped.");
         }
         records
     }

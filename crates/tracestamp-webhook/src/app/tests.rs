@@ -218,6 +218,78 @@ async fn a_spool_that_hangs_costs_no_answer() {
     assert!(!webhook.metrics().contains("spans_late_total 0"));
 }
 
+/// A webhook that takes reviews of a megabyte, which it decides about by `decide`.
+fn webhook_for_large_reviews(decide: Decide) -> Webhook {
+    let mut webhook = webhook("http://collector:4317");
+    let app = Arc::get_mut(&mut webhook.app).unwrap();
+    (app.bodies, app.decide) = (Bodies::new(1 << 20, 1 << 20), decide);
+    webhook
+}
+
+/// The review, and so much that nobody reads that it has to wait for its turn.
+fn large(review: &str) -> String {
+    review.replacen('{', &format!(r#"{{"padding":"{}","#, "x".repeat(SMALL)), 1)
+}
+
+const AS_IT_IS: Decide =
+    |review, endpoint, config, received, entropy| review.decide(endpoint, config, received, entropy);
+
+#[tokio::test]
+async fn a_large_review_that_gets_no_turn_before_its_deadline_is_allowed_and_counted() {
+    let webhook = webhook_for_large_reviews(AS_IT_IS);
+    let others = Arc::clone(&webhook.app.turns).acquire_many_owned(2).await.unwrap();
+    assert_eq!(webhook.post("/stamp?timeout=50ms", large(&created())).await.allowed("the-uid"), None);
+    assert!(webhook.metrics().contains(r#"outcome="late"} 1"#));
+    assert!(webhook.post("/stamp", created()).await.allowed("the-uid").is_some(), "a small one needs no turn");
+    drop(others);
+    assert!(webhook.post("/stamp", large(&created())).await.allowed("the-uid").is_some());
+}
+
+#[tokio::test]
+async fn while_a_large_review_is_decided_about_small_ones_are_answered() {
+    static DECIDED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+    let webhook = Arc::new(webhook_for_large_reviews(|review, endpoint, config, received, entropy| {
+        if endpoint == Endpoint::Observe {
+            // Bounded, so that the test fails rather than hangs.
+            for _ in 0..1000 {
+                if DECIDED.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        review.decide(endpoint, config, received, entropy)
+    }));
+    let slow = tokio::spawn({
+        let webhook = Arc::clone(&webhook);
+        async move { webhook.post("/observe?timeout=30s", large(&completed())).await }
+    });
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+        assert!(webhook.post("/stamp", created()).await.allowed("the-uid").is_some());
+    }
+    assert!(!slow.is_finished(), "the thread of the connections decided about it");
+    DECIDED.store(true, std::sync::atomic::Ordering::Relaxed);
+    slow.await.unwrap().allowed("the-uid");
+}
+
+#[tokio::test]
+async fn what_a_large_review_told_is_recorded_even_when_it_was_answered_before() {
+    let webhook = webhook_for_large_reviews(|review, endpoint, config, received, entropy| {
+        std::thread::sleep(Duration::from_millis(300));
+        review.decide(endpoint, config, received, entropy)
+    });
+    webhook.post("/observe?timeout=50ms", large(&completed())).await.allowed("the-uid");
+    assert!(webhook.metrics().contains(r#"outcome="late"} 1"#));
+    for _ in 0..1000 {
+        if webhook.metrics().contains(r#"spans_recorded_total{span="pipeline_run"} 1"#) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never recorded:\n{}", webhook.metrics());
+}
+
 #[tokio::test]
 async fn only_post_is_served() {
     let webhook = webhook("http://collector:4317");

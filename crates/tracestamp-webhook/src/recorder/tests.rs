@@ -41,13 +41,17 @@ fn start(timeout: Duration) -> Fixture {
 }
 
 fn spans(metrics: &Metrics, number: usize) -> Spans {
+    spans_named("compile", metrics, number)
+}
+
+fn spans_named(name: &str, metrics: &Metrics, number: usize) -> Spans {
     let record = SpanRecord {
         what: SpanWhat::Step,
         context: Traceparent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03").unwrap(),
         parent: None,
         parent_is_remote: false,
         tracestate: "".into(),
-        name: "compile".into(),
+        name: name.into(),
         start: Timestamp::from_nanos(1),
         end: Timestamp::from_nanos(2),
         status: Status::Unset,
@@ -148,6 +152,34 @@ async fn past_the_queue_spans_are_dropped_at_once() {
     assert!(written == QUEUE || written == QUEUE + 1, "{written}");
     let dropped = QUEUE + 2 - written;
     assert!(counts.contains(&format!("spans_dropped_total{{reason=\"busy\"}} {dropped}")), "{counts}");
+}
+
+#[tokio::test]
+async fn one_review_records_no_more_bytes_than_it_may() {
+    let fixture = start(Duration::from_millis(1));
+    let long = spans_named(&"x".repeat(1000), &fixture.recorder.metrics, 3000);
+    let bytes: usize = long.payloads.iter().map(Vec::len).sum();
+    assert!((REVIEW_BYTES - 1100..=REVIEW_BYTES).contains(&bytes), "{bytes}");
+    let dropped = 3000 - long.len();
+    let (_, counts) = fixture.end().await;
+    assert_eq!(counts, format!("spans_dropped_total{{reason=\"large\"}} {dropped}"));
+}
+
+#[tokio::test]
+async fn past_the_bytes_of_the_queue_spans_are_dropped_at_once() {
+    let fixture = start(Duration::from_millis(1));
+    let mut all = 0;
+    for _ in 0..QUEUE_BYTES / REVIEW_BYTES + 4 {
+        let long = spans_named(&"x".repeat(1000), &fixture.recorder.metrics, 1000);
+        all += long.len();
+        fixture.recorder.record(long, far()).await;
+    }
+    for _ in 0..QUEUE {
+        fixture.permits.send(Ok(())).unwrap();
+    }
+    let (written, counts) = fixture.end().await;
+    assert!(written < all, "{written} of {all}");
+    assert!(counts.contains(&format!("spans_dropped_total{{reason=\"busy\"}} {}", all - written)), "{counts}");
 }
 
 #[tokio::test]

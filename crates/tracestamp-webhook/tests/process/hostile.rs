@@ -10,22 +10,22 @@ use tokio::net::TcpStream;
 use crate::webhook::{ENDPOINT, Webhook, allowed, created};
 
 /// Half of what the container may have by `manifests/base/deployment.yaml`. A hundred bodies of 7 MiB are far above.
-const ENOUGH: usize = 256 << 20;
+pub(crate) const ENOUGH: usize = 256 << 20;
 
 /// The API server, which had a connection before and makes new ones.
-struct ApiServer<'a> {
+pub(crate) struct ApiServer<'a> {
     webhook: &'a Webhook,
     pooled: reqwest::Client,
 }
 
 impl<'a> ApiServer<'a> {
-    async fn of(webhook: &'a Webhook) -> Self {
+    pub(crate) async fn of(webhook: &'a Webhook) -> Self {
         let server = Self { webhook, pooled: webhook.client() };
         server.calls_go_on().await;
         server
     }
 
-    async fn calls_go_on(&self) {
+    pub(crate) async fn calls_go_on(&self) {
         for client in [&self.pooled, &self.webhook.client(), &self.webhook.client(), &self.pooled] {
             let url = format!("{}/stamp?timeout=2s", self.webhook.url);
             allowed(client.post(url).body(created(0)).send().await.unwrap()).await;
@@ -62,13 +62,28 @@ async fn ten_thousand_idle_connections_keep_the_api_server_out_at_no_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_low_limit_of_open_files_is_raised_before_connections_need_it() {
-    let webhook = Webhook::start_with_open_files(64, &[ENDPOINT]).await;
+    let webhook = Webhook::start_under("-S -n 64", &[ENDPOINT]).await;
     let server = ApiServer::of(&webhook).await;
     let mut idle = Vec::new();
     for _ in 0..200 {
         idle.push(connect(&webhook, b"").await);
     }
     server.calls_go_on().await;
+    assert!(!webhook.log().contains("Accepting a connection failed."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_few_files_may_be_open_no_connection_takes_a_descriptor_that_a_review_needs() {
+    let webhook = Webhook::start_under("-n 300", &[ENDPOINT]).await;
+    assert!(webhook.log().contains("Fewer files may be open than the settings need."));
+    let server = ApiServer::of(&webhook).await;
+    let mut idle = Vec::new();
+    for _ in 0..400 {
+        idle.push(TcpStream::connect(webhook.admin_address()).await.unwrap());
+        idle.push(connect(&webhook, b"").await);
+    }
+    server.calls_go_on().await;
+    assert_eq!(webhook.admin("/ready").await.0, 200);
     assert!(!webhook.log().contains("Accepting a connection failed."));
 }
 

@@ -5,6 +5,8 @@
 mod hostile;
 /// Leaving: readiness, drain, exit.
 mod leaving;
+/// Reviews made to cost more than their bytes.
+mod memory;
 /// What a real API server sent.
 mod recordings;
 /// Reviews and their answers.

@@ -59,15 +59,12 @@ impl Webhook {
         Self::start_as(command(), flags).await
     }
 
-    /// Starts it where no more than this many files may be open, if the process does nothing about it.
-    pub(crate) async fn start_with_open_files(limit: u32, flags: &[&str]) -> Self {
+    /// Starts it under a limit of the shell's: `-S -n 64` for files that may be open at first, `-d 524288` for KiB of
+    /// memory.
+    pub(crate) async fn start_under(limit: &str, flags: &[&str]) -> Self {
         let mut shell = Command::new("sh");
-        shell.args([
-            "-c",
-            &format!("ulimit -S -n {limit}; exec \"$@\""),
-            "sh",
-            env!("CARGO_BIN_EXE_tracestamp-webhook"),
-        ]);
+        let limited = format!("ulimit {limit} && exec \"$@\"");
+        shell.args(["-c", &limited, "sh", env!("CARGO_BIN_EXE_tracestamp-webhook")]);
         shell.env_clear().stdin(Stdio::null()).kill_on_drop(true);
         Self::start_as(shell, flags).await
     }
@@ -155,6 +152,11 @@ impl Webhook {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    }
+
+    /// Where /live, /ready and /metrics are, without the scheme.
+    pub(crate) fn admin_address(&self) -> &str {
+        self.admin.trim_start_matches("http://")
     }
 
     /// Where reviews are taken.

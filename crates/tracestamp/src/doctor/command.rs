@@ -8,7 +8,7 @@ use kube::Client;
 
 use super::check::{Finding, Level, check};
 use super::facts::Facts;
-use crate::kubeconfig::KubeArgs;
+use crate::kubeconfig::{KubeArgs, parse_namespace};
 
 /// Reports what is wrong with an installation in a cluster, and what to do about it.
 ///
@@ -19,7 +19,7 @@ pub struct Args {
     #[command(flatten)]
     kube: KubeArgs,
     /// The namespace of the installation.
-    #[arg(long, value_name = "NAME", default_value = "tracestamp")]
+    #[arg(long, value_name = "NAME", default_value = "tracestamp", value_parser = parse_namespace)]
     namespace: String,
     /// One JSON object a finding instead of text.
     #[arg(long)]
