@@ -2,7 +2,7 @@
 
 use crate::Timestamp;
 use crate::object::{ContainerStatus, Terminated};
-use crate::observe::pod_view::End;
+use crate::kind::pod::view::End;
 
 /// The kubelet's words about a container whose end it missed (`pkg/kubelet/kubelet_pods.go` convertToAPIContainerStatuses).
 const USED_TO_RUN: &str = "The container used to be Running";

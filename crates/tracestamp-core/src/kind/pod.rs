@@ -5,9 +5,7 @@ mod end;
 use std::borrow::Cow;
 
 use super::container;
-use super::outcome::Outcome;
-use super::pod_view::PodView;
-use super::scribe::{Draft, Extent, Scribe};
+use super::view::PodView;
 use super::{Change, Deletion};
 use crate::Timestamp;
 use crate::object::{ContainerStatus, Object, PodSpec, Status};

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use crate::Timestamp;
 use crate::object::{ContainerStatus, PodSpec, Status, Terminated};
-use crate::observe::container;
-use crate::observe::outcome::Outcome;
-use crate::observe::pod_view::{End, PodView};
-use crate::observe::scribe::{Draft, Extent, Scribe};
+use super::container;
+use crate::outcome::Outcome;
+use crate::kind::pod::view::{End, PodView};
+use crate::builder::{Draft, Extent, Scribe};
 use crate::span::{Attribute, SpanWhat};
 
 /// Every regular container and native sidecar is terminated; or the Pod's phase is final and none runs any more, some

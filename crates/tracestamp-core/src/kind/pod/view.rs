@@ -1,7 +1,6 @@
 //! What the spans of a Pod and of its containers have in common.
 
 use super::reason::pod_cause;
-use super::scribe::Scribe;
 use crate::Timestamp;
 use crate::object::{Object, PodSpec};
 use crate::subject::Subject;

@@ -7,14 +7,12 @@ mod outcome;
 
 use std::borrow::Cow;
 
-use super::outcome::Outcome;
-use super::pod_view::{End, PodView, is_step};
-use super::scribe::{Draft, Extent, Scribe};
+use super::view::{End, PodView, is_step};
 use crate::context::SpanId;
 use crate::note::Note;
 use crate::object::{ContainerStatus, Status, Terminated};
 use crate::span::{Attribute, SpanWhat};
-use crate::termination::Termination;
+use crate::kind::pod::termination::Termination;
 use life::Life;
 
 pub(super) use attributes::image_attributes;
