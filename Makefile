@@ -62,7 +62,7 @@ image-archive: release ## the image as an OCI archive, target/tracestamp-image.t
 
 ##@ Test
 .PHONY: test
-test: check-size check-layers check-fmt clippy unit doc check-settings e2e bench-short ## every test there is, and every check that needs no tool of its own
+test: check-size check-layers check-docs check-fmt clippy unit doc check-settings e2e bench-short ## every test there is, and every check that needs no tool of its own
 
 .PHONY: unit
 unit: ## the tests that need no cluster
@@ -97,8 +97,12 @@ check-size: ## whether files are small: .rs up to 400 lines, main.rs below 40, n
 	    if (!bad) print "check-size: " files " files are small enough"; exit bad }'
 
 .PHONY: check-settings
-check-settings: build ## whether the README has every setting, and no other
+check-settings: build ## whether docs/configuration.md has every setting of each process, and no other
 	@CARGO_TARGET_DIR=$(TARGET_DIR) tools/check-settings
+
+.PHONY: check-docs
+check-docs: ## whether links of documents resolve, and their lines and tables are short
+	@tools/check-docs
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## licences, sources and banned crates of all dependencies

@@ -1,4 +1,5 @@
-//! Any bytes as a segment: the pieces cover it in order, and no damage before or behind a whole frame hides it.
+//! Any bytes as a segment: the pieces cover it in order, no damage before or behind a whole frame hides it, and no damage
+//! costs more than its bytes do.
 
 #![no_main]
 
@@ -24,7 +25,8 @@ fuzz_target!(|bytes: &[u8]| {
 fn covers(bytes: &[u8]) {
     let mut at = 0;
     let mut complete = true;
-    for piece in scan(bytes) {
+    let mut scan = scan(bytes);
+    for piece in scan.by_ref() {
         assert!(complete, "an incomplete frame is the last piece");
         at = match piece {
             Piece::Record { payload, end } => {
@@ -45,4 +47,5 @@ fn covers(bytes: &[u8]) {
         };
     }
     assert_eq!(at, bytes.len());
+    assert!(scan.summed() <= 8 * bytes.len(), "{} of {} bytes are summed", scan.summed(), bytes.len());
 }

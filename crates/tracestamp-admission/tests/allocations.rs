@@ -2,6 +2,9 @@
 //! recorded. Machines are noisy, this number is not, and time follows it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+#[path = "support/call.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests")]
+mod call;
 #[path = "traffic/recording.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests of traffic")]
 mod recording;
@@ -9,7 +12,7 @@ mod recording;
 use std::collections::BTreeMap;
 
 use allocation_counter::{AllocationInfo, measure};
-use recording::Call;
+use call::Call;
 use tracestamp_admission::{Entropy, Review};
 use tracestamp_core::Config;
 use tracestamp_core::span::encode;

@@ -101,7 +101,7 @@ impl std::str::FromStr for CarrierMode {
             "join" => Ok(Self::Join),
             "link" => Ok(Self::Link),
             "ignore" => Ok(Self::Ignore),
-            other => Err(format!("`{other}` is none of join, link, ignore")),
+            _ => Err("it is none of join, link, ignore".to_owned()),
         }
     }
 }
@@ -158,10 +158,10 @@ impl std::str::FromStr for Carrier {
             "json" => CarrierFormat::Json,
             "b3" => CarrierFormat::B3,
             "binary" => CarrierFormat::Binary,
-            other => return Err(format!("`{other}` is none of w3c, json, b3, binary")),
+            _ => return Err("its format is none of w3c, json, b3, binary".to_owned()),
         };
         if key.is_empty() || key.starts_with("tracestamp.dev/") {
-            return Err(format!("`{key}` cannot be the key of a creator's carrier"));
+            return Err("its key cannot be that of a creator's carrier".to_owned());
         }
         Ok(Self { key: key.to_owned(), format })
     }

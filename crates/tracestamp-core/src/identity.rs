@@ -7,9 +7,10 @@ use crate::context::tracestate::{acceptable, agrees, with_threshold};
 use crate::context::{Carried, Sampler, SpanId, TraceFlags, TraceId, Traceparent};
 use crate::note::Note;
 use crate::object::{Kind, OwnerReference};
-use crate::seal::{Seal, Version};
+use crate::seal::{Seal, Shared, Version};
 use crate::span::Link;
 use crate::subject::Subject;
+use crate::text::generated_ancestor;
 use crate::{CarrierMode, Config};
 
 /// An object's place in its trace.
@@ -101,7 +102,7 @@ impl<'a> Subject<'a> {
                 if owner.is_some() { parent_in(carried.context.trace_id) } else { Some(carried.context.span_id) };
             return Some(Lineage { trace: self.joined(carried), parent, links: Vec::new(), version: Version::V2 });
         }
-        let id = seal.derived_trace(self.namespace, &self.shared_uid()?);
+        let id = seal.derived_trace(self.namespace, &self.shared()?);
         let links = carried.iter().filter(|_| owner.is_none()).map(|carried| carried.context.into()).collect();
         Some(Lineage { trace: self.new_trace(id), parent: parent_in(id), links, version: Version::V2 })
     }
@@ -119,7 +120,23 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// The uid that a run, its children and their Pods all know.
+    /// What a run, its children and their Pods all know.
+    fn shared(&self) -> Option<Shared<'a>> {
+        let run = self.pipeline_run_name();
+        let ancestor = run.as_deref().and_then(generated_ancestor).map(|ancestor| Cow::Owned(ancestor.to_owned()));
+        ancestor.map(Shared::Run).or_else(|| self.shared_uid().map(Shared::Uid))
+    }
+
+    /// The name of the PipelineRun that the object is or belongs to.
+    fn pipeline_run_name(&self) -> Option<Cow<'a, str>> {
+        match (self.kind, self.owner()) {
+            (_, Some((owner, Kind::PipelineRun))) => Some(Cow::Borrowed(&*owner.name)),
+            (Kind::PipelineRun, _) => Some(Cow::Borrowed(self.name())),
+            (_, Some(_)) => self.labels.get_filled("tekton.dev/pipelineRun"),
+            (_, None) => None,
+        }
+    }
+
     fn shared_uid(&self) -> Option<Cow<'a, str>> {
         let own = || self.metadata.uid.as_deref().filter(|uid| !uid.is_empty()).map(Cow::Borrowed);
         let Some((owner, _)) = self.owner() else { return own() };

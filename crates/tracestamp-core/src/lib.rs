@@ -14,7 +14,9 @@
 pub mod annotation;
 mod config;
 pub mod context;
+pub mod dns;
 mod identity;
+mod image;
 mod note;
 pub mod object;
 pub mod observe;

@@ -21,6 +21,8 @@ pub enum Note {
     StepTimeRefused,
     /// More spans at once than are recorded.
     SpansDropped,
+    /// A span has more events than it carries.
+    EventsDropped,
     /// Lists that are longer than is read: nothing is concluded from them.
     ListsCut,
     /// A time was moved to lie within its object's.
@@ -40,6 +42,7 @@ impl Note {
             Self::Copied => "copied",
             Self::StepTimeRefused => "step_time_refused",
             Self::SpansDropped => "spans_dropped",
+            Self::EventsDropped => "events_dropped",
             Self::ListsCut => "lists_cut",
             Self::Clamped => "clamped",
         }

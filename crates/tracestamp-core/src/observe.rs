@@ -8,8 +8,12 @@ mod outcome;
 mod pod;
 mod pod_place;
 mod pod_view;
+mod reason;
 mod run;
+mod run_name;
 mod scribe;
+mod sentence;
+mod vcs;
 
 pub use pod_place::PodPlace;
 

@@ -15,6 +15,8 @@ pub use reference::UID_LIMIT;
 use serde_json::value::RawValue;
 
 use crate::Timestamp;
+use crate::dns;
+use crate::image::without_credentials;
 use crate::object::{Object, text};
 use crate::text::cut;
 
@@ -87,7 +89,8 @@ pub enum Reading {
     SameFailure,
     /// It is told in words that are not known.
     Other,
-    /// It lacks what every Event of the kubelet and the scheduler has: the Pod's uid and an instant.
+    /// It lacks what every Event of the kubelet and the scheduler has: the Pod's uid and an instant, a namespace that is a
+    /// DNS label and a Pod's name that is a DNS subdomain.
     Unreadable,
 }
 
@@ -99,9 +102,9 @@ pub struct Topic<'a> {
 }
 
 impl PodEvent {
-    /// Whether both are about one Pod.
-    pub fn is_about_the_pod_of(&self, other: &Self) -> bool {
-        (&self.pod_uid, &self.pod_name, &self.namespace) == (&other.pod_uid, &other.pod_name, &other.namespace)
+    /// The Pod's uid, namespace and name: two Events are about one Pod when all three agree.
+    pub fn pod(&self) -> (&str, &str, &str) {
+        (&self.pod_uid, &self.namespace, &self.pod_name)
     }
 }
 
@@ -138,7 +141,8 @@ pub fn read(Topic { reason, about }: Topic<'_>, object: &Object<'_>, namespace: 
         _ => Tells::Happened,
     };
     let (Some(name), Some(at)) = (name(object), instant(object)) else { return Reading::Unreadable };
-    let Some((pod_uid, pod_name)) = about.pod().filter(|_| namespace.len() <= NAME_LIMIT) else {
+    // Both become parts of a path when the Pod is looked up.
+    let Some((pod_uid, pod_name)) = about.pod().filter(|_| dns::is_label(namespace)) else {
         return Reading::Unreadable;
     };
     Reading::Tells(Box::new(PodEvent {
@@ -155,7 +159,7 @@ pub fn read(Topic { reason, about }: Topic<'_>, object: &Object<'_>, namespace: 
 
 /// Events are held back, and anybody may write them.
 fn bounded(image: &str) -> String {
-    let mut image = Cow::Borrowed(image);
+    let mut image = Cow::Borrowed(without_credentials(image));
     cut(&mut image, IMAGE_LIMIT);
     image.into_owned()
 }

@@ -4,6 +4,8 @@
 //! observes the object computes it again: it fits, and the annotation is the object's own; it does not, and the value
 //! was inherited, copied or forged.
 
+use std::borrow::Cow;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -49,6 +51,16 @@ pub(crate) enum Name<'a> {
     Given(&'a str),
     /// The API server generates it from this generateName, cut to what stays in the name.
     Generated(&'a str),
+}
+
+/// What relatives all know of each other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Shared<'a> {
+    /// The generated name of the PipelineRun that all descend from. A Pipeline in a Pipeline, its parent and what is below it
+    /// share no uid; a generated name is as good as one.
+    Run(Cow<'a, str>),
+    /// The uid of the run.
+    Uid(Cow<'a, str>),
 }
 
 /// What an object's own span id is a digest of, beside the trace id.
@@ -104,9 +116,13 @@ impl<'k> Seal<'k> {
         self.span("derived", &trace.bytes(), [namespace.as_bytes(), uid.as_bytes()])
     }
 
-    /// The trace of relatives of which none was ever stamped, from the namespace and the uid that they share.
-    pub(crate) fn derived_trace(self, namespace: &str, uid: &str) -> TraceId {
-        let digest = self.digest("trace", [namespace.as_bytes(), uid.as_bytes()].into_iter());
+    /// The trace of relatives of which none was ever stamped, from their namespace and what they share.
+    pub(crate) fn derived_trace(self, namespace: &str, shared: &Shared<'_>) -> TraceId {
+        let (what, shared) = match shared {
+            Shared::Run(name) => ("run", &**name),
+            Shared::Uid(uid) => ("uid", &**uid),
+        };
+        let digest = self.digest("trace", [namespace, what, shared].into_iter().map(str::as_bytes));
         TraceId::from_bytes(first(digest)).unwrap_or(TraceId::LEAST)
     }
 
@@ -222,7 +238,7 @@ mod tests {
         assert_eq!(first.below(trace(), SpanId::LEAST, "step", "step-build").to_string(), "0e04c3859ec86ab6");
         assert_eq!(seal.own(trace(), SEALED).to_string(), "1e5cba43de8da20f");
         assert_eq!(seal.derived(trace(), "ci", "u1").to_string(), "c1635571d266de43");
-        assert_eq!(seal.derived_trace("ci", "u1").to_string(), "1b8b84939cf9fb9f4e05ef0051ee9ffc");
+        assert_eq!(seal.derived_trace("ci", &Shared::Uid("u1".into())).to_string(), "74a256b0e03cc0a29da71fee6ece12bd");
         assert_eq!(seal.below(trace(), SpanId::LEAST, "step", "step-build").to_string(), "c489a34669d9fa3e");
     }
 
@@ -230,8 +246,18 @@ mod tests {
     fn what_is_derived_is_another_in_every_namespace() {
         let seal = Seal::new(None);
         assert_ne!(seal.derived(trace(), "ci", "u1"), seal.derived(trace(), "prod", "u1"));
-        assert_ne!(seal.derived_trace("ci", "u1"), seal.derived_trace("prod", "u1"));
-        assert_ne!(seal.derived_trace("c", "iu1"), seal.derived_trace("ci", "u1"));
+        assert_ne!(
+            seal.derived_trace("ci", &Shared::Uid("u1".into())),
+            seal.derived_trace("prod", &Shared::Uid("u1".into()))
+        );
+        assert_ne!(
+            seal.derived_trace("ci", &Shared::Run("u1".into())),
+            seal.derived_trace("ci", &Shared::Uid("u1".into()))
+        );
+        assert_ne!(
+            seal.derived_trace("c", &Shared::Uid("iu1".into())),
+            seal.derived_trace("ci", &Shared::Uid("u1".into()))
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::context::{SpanId, Traceparent};
 use crate::note::Note;
 use crate::object::{Kind, Map, Metadata, Object, OwnerReference};
 use crate::seal::{Name, Seal, Sealed, Version, generated_prefix};
+use crate::text::GENERATED_SUFFIX;
 
 /// One object and the configuration it is judged by.
 pub struct Subject<'a> {
@@ -35,9 +36,6 @@ pub(crate) struct Stamped {
     pub(crate) context: Traceparent,
     pub(crate) parent: Option<SpanId>,
 }
-
-/// The random characters after a generateName (`k8s.io/apiserver` `pkg/storage/names/generate.go`).
-const GENERATED_SUFFIX: usize = 5;
 
 impl<'a> Subject<'a> {
     /// `None` when the object has no metadata, or labels or annotations that are no strings.

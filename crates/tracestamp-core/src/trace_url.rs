@@ -30,16 +30,18 @@ impl FromStr for TraceUrl {
         if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
             return Err("it is no http:// or https:// URL".to_owned());
         }
+        if rest.and_then(|rest| rest.split(['/', '?', '#']).next()).is_some_and(|authority| authority.contains('@')) {
+            return Err("it holds a user, which everybody who sees a trace would see".to_owned());
+        }
         if text.len() > LIMIT {
             return Err(format!("it is longer than {LIMIT} bytes"));
         }
         if !text.contains(TRACE_ID) {
             return Err(format!("it has no {TRACE_ID}, so all traces would have one URL"));
         }
-        if let Some(bad) =
-            text.chars().find(|character| !character.is_ascii_graphic() || r#""<>\^`|"#.contains(*character))
+        if let Some(at) = text.find(|character: char| !character.is_ascii_graphic() || r#""<>\^`|"#.contains(character))
         {
-            return Err(format!("{bad:?} must be percent-encoded in a URL"));
+            return Err(format!("the character at byte {at} must be percent-encoded in a URL"));
         }
         let without = text.replace(TRACE_ID, "").replace(SPAN_ID, "");
         if without.contains(['{', '}']) {
@@ -81,6 +83,7 @@ mod tests {
             ("ftp://j/{trace_id}", "no http"),
             ("javascript:alert(1)//{trace_id}", "no http"),
             ("https:///{trace_id}", "no http"),
+            ("https://user:SECRET@j/{trace_id}", "user"),
             ("https://j/trace", "{trace_id}"),
             ("https://j/{trace_id}/{run}", "braces"),
             ("https://j/{trace_id", "{trace_id}"),
@@ -92,7 +95,7 @@ mod tests {
             (&long, "longer"),
         ] {
             let error = template.parse::<TraceUrl>().unwrap_err();
-            assert!(error.contains(reason), "{template}: {error}");
+            assert!(error.contains(reason) && !error.contains("SECRET"), "{template}: {error}");
         }
     }
 }

@@ -58,5 +58,5 @@ pub struct Args {
 
 fn parse_size(text: &str) -> Result<usize, String> {
     let bytes = tracestamp_runtime::parse_bytes(text)?;
-    usize::try_from(bytes).ok().filter(|&bytes| bytes > 0).ok_or_else(|| format!("`{text}` is out of range"))
+    usize::try_from(bytes).ok().filter(|&bytes| bytes > 0).ok_or_else(|| "it is out of range".to_owned())
 }

@@ -123,8 +123,10 @@ impl Exporter {
                 return true;
             }
         };
-        let found = !batch.records.is_empty();
+        let found = !batch.is_empty();
         self.deliver(&batch.records).await;
+        // Damage alone gives nothing to wait for, and the end of the process must not wait for the end of the damage.
+        tokio::task::yield_now().await;
         if let Err(error) = self.reader.commit(batch) {
             // They will be read again, and not sent again: their ids are remembered.
             tracing::error!(%error, "Cannot take delivered records off the spool.");

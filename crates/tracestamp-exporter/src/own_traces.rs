@@ -29,7 +29,7 @@ impl OwnTraces {
         if target.gzip {
             exporter = exporter.with_compression(Compression::Gzip);
         }
-        let exporter = exporter.build().map_err(|error| invalid(&error.to_string()))?;
+        let exporter = exporter.build().map_err(|_| invalid("cannot be set up with these OTLP settings"))?;
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)
             .with_resource(Resource::builder_empty().with_service_name("tracestamp-exporter").build())

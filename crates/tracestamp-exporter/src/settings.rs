@@ -11,11 +11,12 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 use thiserror::Error;
+use tracestamp_runtime::shown;
 
 pub use args::OtlpArgs;
 use args::{Given, Pair};
 
-/// A setting that cannot be used. Names the flag and the variable; never quotes headers or keys.
+/// A setting that cannot be used. Names the flag and the variable; never quotes its value, which may be or hold a secret.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[error("{setting}: {problem}")]
 pub struct InvalidSetting {
@@ -77,11 +78,9 @@ impl fmt::Debug for Target {
 }
 
 impl Target {
-    /// The endpoint for logs: without what may be a password.
+    /// The endpoint for logs: without what may be a password or a key.
     pub fn shown_url(&self) -> String {
-        let host = self.url.host_str().unwrap_or_default();
-        let port = self.url.port_or_known_default().map(|port| format!(":{port}")).unwrap_or_default();
-        format!("{}://{host}{port}{}", self.url.scheme(), self.url.path())
+        shown::url(self.url.as_str())
     }
 }
 
@@ -130,8 +129,10 @@ impl OtlpArgs {
         if let Some(path) = &self.headers_file {
             let invalid = |problem: String| InvalidSetting::new("--headers-file (TRACESTAMP_HEADERS_FILE)", problem);
             let text = fs::read_to_string(path).map_err(|error| invalid(describe(path, &error)))?;
-            for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
-                parse::add_headers(&mut headers, line).map_err(invalid)?;
+            let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'));
+            for (index, line) in lines {
+                let on_line = |problem| invalid(format!("line {}, {problem}", index + 1));
+                parse::add_headers(&mut headers, line).map_err(on_line)?;
             }
         }
         Ok(headers)
@@ -163,5 +164,5 @@ fn read_optional(path: &Path) -> Result<Option<String>, String> {
 }
 
 fn describe(path: &Path, error: &std::io::Error) -> String {
-    format!("cannot read `{}`: {error}", path.display())
+    format!("cannot read {}: {error}", shown::path(path))
 }

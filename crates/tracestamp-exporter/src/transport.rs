@@ -3,10 +3,11 @@
 mod grpc;
 mod http;
 
-use std::fmt;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+
+use tracestamp_runtime::shown;
 
 use crate::settings::{InvalidSetting, Protocol, Target};
 use grpc::Grpc;
@@ -14,7 +15,7 @@ use http::Http;
 
 /// A receiver's longest order to wait that is obeyed; a wrong clock must not stop delivery for a year.
 const MAX_WAIT: Duration = Duration::from_mins(10);
-/// How much of a receiver's message is kept, in characters.
+/// How much of a receiver's message is kept, in bytes.
 const MAX_MESSAGE: usize = 256;
 
 /// The connection to a receiver. It connects when it is used, and again when it was lost.
@@ -29,8 +30,8 @@ pub(crate) enum Transport {
 pub(crate) struct Accepted {
     /// Spans it took and threw away; sending them again is forbidden.
     pub(crate) rejected: u64,
-    /// Why, or a warning.
-    pub(crate) message: String,
+    /// Why, or a warning: text of the receiver's, plain and cut.
+    pub(crate) backend_message: String,
 }
 
 /// The receiver did not take the request, or is not known to have.
@@ -40,8 +41,8 @@ pub(crate) struct Failure {
     pub(crate) verdict: Verdict,
     /// The HTTP status, gRPC's name of the code, or what went wrong below both; a metric label.
     pub(crate) code: String,
-    /// For the log, cut.
-    pub(crate) message: String,
+    /// For the log: of the receiver's or of a library's, plain and cut.
+    pub(crate) reason: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,12 +56,12 @@ pub(crate) enum Verdict {
 }
 
 impl Failure {
-    fn new(verdict: Verdict, code: impl Into<String>, message: &str) -> Self {
+    fn new(verdict: Verdict, code: impl Into<String>, reason: &str) -> Self {
         let verdict = match verdict {
             Verdict::Retry(Some(wait)) => Verdict::Retry(Some(wait.min(MAX_WAIT))),
             other => other,
         };
-        Self { verdict, code: code.into(), message: cut(message) }
+        Self { verdict, code: code.into(), reason: cut(reason) }
     }
 }
 
@@ -85,24 +86,34 @@ impl Transport {
 
 fn accepted(response: ExportTraceServiceResponse) -> Accepted {
     let partial = response.partial_success.unwrap_or_default();
-    Accepted { rejected: u64::try_from(partial.rejected_spans).unwrap_or(0), message: cut(&partial.error_message) }
+    Accepted {
+        rejected: u64::try_from(partial.rejected_spans).unwrap_or(0),
+        backend_message: cut(&partial.error_message),
+    }
 }
 
 fn cut(message: &str) -> String {
-    message.chars().take(MAX_MESSAGE).collect()
+    shown::cut(message, MAX_MESSAGE).into_owned()
 }
 
-/// What to look at when TLS cannot be set up, authorities having been checked.
-fn invalid_tls(target: &Target, problem: impl fmt::Display) -> InvalidSetting {
-    let setting = if target.identity.is_some() {
-        "--client-certificate, --client-key (OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_KEY)"
+/// What to look at when TLS cannot be set up, authorities having been checked. The library's error is not shown: it may
+/// quote a key.
+fn invalid_tls(target: &Target) -> InvalidSetting {
+    if target.identity.is_some() {
+        InvalidSetting::new(
+            "--client-certificate, --client-key (OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_KEY)",
+            "the files hold no PEM certificate and the key that belongs to it",
+        )
     } else {
-        "--certificate (OTEL_EXPORTER_OTLP_CERTIFICATE)"
-    };
-    InvalidSetting::new(setting, problem)
+        InvalidSetting::new(
+            "--certificate (OTEL_EXPORTER_OTLP_CERTIFICATE)",
+            "TLS cannot be set up with it, or without it, with the authorities of the system",
+        )
+    }
 }
 
-/// An error with its causes, which the libraries' errors keep to themselves.
+/// An error with its causes, which the libraries' errors keep to themselves. Not for errors that quote what they read: a
+/// URL, or a file that may hold a key.
 fn chain(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
@@ -112,7 +123,7 @@ fn authorities(pem: &[u8]) -> Result<Vec<reqwest::Certificate>, InvalidSetting> 
     let invalid = |problem: &str| InvalidSetting::new("--certificate (OTEL_EXPORTER_OTLP_CERTIFICATE)", problem);
     match reqwest::Certificate::from_pem_bundle(pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(invalid("the file holds no PEM certificate")),
-        Err(error) => Err(invalid(&chain(&error))),
+        // The error may quote the file, which may be that of the key.
+        Ok(_) | Err(_) => Err(invalid("the file holds no PEM certificate")),
     }
 }

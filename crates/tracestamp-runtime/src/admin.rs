@@ -4,14 +4,28 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper_util::server::graceful::GracefulShutdown;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
+
+use crate::connections::{Bounds, Connections, ServerMetrics, open_files};
+
+/// One request a connection: the kubelet makes a connection for each probe, and Prometheus asks every few seconds.
+const BOUNDS: Bounds = Bounds {
+    max_connections: 128,
+    idle_timeout: Duration::from_secs(10),
+    one_request_within: Some(Duration::from_secs(10)),
+};
+
+/// Descriptors that the admin port can have open.
+pub const OPEN_FILES: usize = open_files(BOUNDS.max_connections);
 
 /// Named conditions that must all hold for the process to be ready.
 ///
@@ -76,14 +90,22 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Serves the admin port in the background for as long as the runtime lives: it answers through the whole shutdown.
-pub fn serve(listener: TcpListener, registry: Registry, readiness: Readiness) {
-    let router = router(registry, readiness);
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "The admin port failed.");
-        }
-    });
+/// Serves the admin port until the process ends: it answers through the whole shutdown. It has a thread of its own, so
+/// that `/live` and `/ready` do not wait for whatever else the process does.
+///
+/// Fails when the thread cannot be started.
+pub fn serve(listener: TcpListener, registry: Registry, readiness: Readiness) -> io::Result<()> {
+    let (listener, router) = (listener.into_std()?, router(registry, readiness));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let listener = {
+        let _entered = runtime.enter();
+        TcpListener::from_std(listener)?
+    };
+    let connections = Connections::new(BOUNDS, None, ServerMetrics::default());
+    let serve = async move {
+        connections.accept(&listener, &router, &GracefulShutdown::new(), std::future::pending()).await;
+    };
+    std::thread::Builder::new().name("admin".to_owned()).spawn(move || runtime.block_on(serve)).map(drop)
 }
 
 /// The admin port's routes.

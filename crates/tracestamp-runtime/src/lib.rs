@@ -10,12 +10,15 @@
 //! process must have one crypto provider.
 
 pub mod admin;
+pub mod args;
 mod bind;
+mod connections;
 pub mod drain;
 pub mod log;
 pub mod metrics;
 mod open_files;
 pub mod server;
+pub mod shown;
 pub mod shutdown;
 pub mod tls;
 
@@ -41,9 +44,8 @@ pub fn now() -> Timestamp {
 
 /// Reads a duration with its unit, as in `10s`, `50ms` or Go's `1m30s`: the value parser of every such flag.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let signed: jiff::SignedDuration =
-        text.parse().map_err(|_| format!("`{text}` is no duration such as 10s or 50ms"))?;
-    Duration::try_from(signed).map_err(|_| format!("`{text}` is negative"))
+    let signed: jiff::SignedDuration = text.parse().map_err(|_| "it is no duration such as 10s or 50ms".to_owned())?;
+    Duration::try_from(signed).map_err(|_| "it is negative".to_owned())
 }
 
 /// The same for how often something is looked at, which cannot be all the time.
@@ -61,7 +63,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
         .parse::<u64>()
         .ok()
         .and_then(|number| number.checked_mul(unit))
-        .ok_or_else(|| format!("`{text}` is no number of bytes such as 1048576 or 64Mi"))
+        .ok_or_else(|| "it is no number of bytes such as 1048576 or 64Mi".to_owned())
 }
 
 #[cfg(test)]

@@ -1,9 +1,15 @@
 //! The process' own log, on standard error.
 
+mod line;
+
+use std::io::IsTerminal as _;
+
 use clap::{Args, ValueEnum};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use line::{JsonLine, TextFields};
 
 /// The flags of the log, to be flattened into a process' own.
 #[derive(Args, Clone, Debug)]
@@ -34,9 +40,10 @@ impl LogArgs {
         let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         match log_format {
             LogFormat::Text => {
-                registry.with(format.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))).try_init()
+                let format = format.with_ansi(std::io::stderr().is_terminal()).fmt_fields(TextFields);
+                registry.with(format).try_init()
             }
-            LogFormat::Json => registry.with(format.json().flatten_event(true)).try_init(),
+            LogFormat::Json => registry.with(format.event_format(JsonLine)).try_init(),
         }?;
         log_panics();
         Ok(())

@@ -1,9 +1,5 @@
 //! The TLS server: HTTP/1.1 over TLS 1.2 or 1.3.
 
-mod connection;
-mod metrics;
-mod slots;
-
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,31 +12,26 @@ use axum::http::header::CONNECTION;
 use axum::middleware::map_response_with_state;
 use axum::response::Response;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::Check;
+use crate::admin::{self, Check};
 use crate::bind::bind;
+use crate::connections::{self, Bounds, Connections, Handshakes, ServerMetrics};
 use crate::drain::DrainArgs;
 use crate::metrics::Registry;
+use crate::open_files::raise_open_files;
 use crate::tls::Tls;
-use connection::Connections;
-use metrics::ServerMetrics;
-use slots::Slots;
-
-/// Pause after a failed accept: out of file descriptors, trying at once would only burn the processor.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bounds on what clients may hold.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections open at once. For one more, the one that is worth least is closed: one on which no request was
-    /// answered before one on which some were, the one longest without a sign first.
+    /// Connections open at once. For one more another is evicted, of those that are the most: of clients that are at
+    /// the same stage (handshake, idle, request under way), then of the same peer.
     pub max_connections: usize,
     /// How long a TLS handshake may take.
     pub handshake_timeout: Duration,
-    /// How long a connection may lie idle or take for a request's header: hyper has one clock for both. The API server
+    /// How long a connection may be idle or take for a request's header: hyper has one clock for both. The API server
     /// pools idle connections for 90 s, so less loses requests.
     pub idle_timeout: Duration,
 }
@@ -48,6 +39,16 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { max_connections: 1024, handshake_timeout: Duration::from_secs(10), idle_timeout: Duration::from_mins(2) }
+    }
+}
+
+impl Limits {
+    /// Raises the limit of open files to what this port, the admin port and `others` need. Where the system does not
+    /// allow as many there are fewer connections, so that no review waits for a descriptor.
+    #[must_use]
+    pub fn fit_open_files(self, others: usize) -> Self {
+        let missing = raise_open_files(connections::open_files(self.max_connections) + admin::OPEN_FILES + others);
+        Self { max_connections: self.max_connections.saturating_sub(missing).max(1), ..self }
     }
 }
 
@@ -61,13 +62,13 @@ impl Server {
     /// Binds the port; port 0 takes a free one.
     pub async fn bind(address: SocketAddr, tls: &Tls, limits: &Limits, registry: &mut Registry) -> io::Result<Self> {
         let listener = bind(address).await?;
-        let connections = Connections {
-            acceptor: TlsAcceptor::from(Arc::clone(&tls.config)),
-            slots: Slots::new(limits.max_connections),
-            handshake_timeout: limits.handshake_timeout,
+        let bounds = Bounds {
+            max_connections: limits.max_connections,
             idle_timeout: limits.idle_timeout,
-            metrics: ServerMetrics::new(registry),
+            one_request_within: None,
         };
+        let tls = Handshakes { config: Arc::clone(&tls.config), timeout: limits.handshake_timeout };
+        let connections = Connections::new(bounds, Some(tls), ServerMetrics::new(registry));
         Ok(Self { listener, connections })
     }
 
@@ -82,27 +83,13 @@ impl Server {
         let router = router.layer(map_response_with_state(shutdown.clone(), close_when_draining));
         let graceful = GracefulShutdown::new();
         ready.set(true, "serving");
-        {
-            let draining = async {
-                shutdown.cancelled().await;
-                ready.set(false, "draining");
-                tracing::info!(delay = ?drain_delay, "Draining.");
-                tokio::time::sleep(drain_delay).await;
-            };
-            tokio::pin!(draining);
-            loop {
-                tokio::select! {
-                    () = &mut draining => break,
-                    accepted = self.listener.accept() => match accepted {
-                        Ok((stream, peer)) => self.connections.spawn(stream, peer, router.clone(), graceful.watcher()),
-                        Err(error) => {
-                            tracing::warn!(%error, "Accepting a connection failed.");
-                            tokio::time::sleep(ACCEPT_PAUSE).await;
-                        }
-                    },
-                }
-            }
-        }
+        let draining = async {
+            shutdown.cancelled().await;
+            ready.set(false, "draining");
+            tracing::info!(delay = ?drain_delay, "Draining.");
+            tokio::time::sleep(drain_delay).await;
+        };
+        self.connections.accept(&self.listener, &router, &graceful, draining).await;
         drop(self.listener);
         let open = graceful.count();
         if tokio::time::timeout(drain_timeout, graceful.shutdown()).await.is_err() {
@@ -118,12 +105,4 @@ async fn close_when_draining(State(shutdown): State<CancellationToken>, mut resp
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
-}
-
-/// A stream without Nagle's delay; a failure only costs latency.
-fn without_delay(stream: TcpStream) -> TcpStream {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY failed.");
-    }
-    stream
 }

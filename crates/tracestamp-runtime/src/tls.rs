@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use clap::Args;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
@@ -19,6 +19,7 @@ use thiserror::Error;
 
 use crate::admin::Check;
 use crate::metrics::Registry;
+use crate::shown;
 use files::{Files, Identity, PairError};
 pub use reload::Reload;
 
@@ -45,7 +46,7 @@ pub enum TlsError {
     #[error(transparent)]
     Pair(#[from] PairError),
     /// The client authorities cannot be read.
-    #[error("--client-ca {}: {source}", path.display())]
+    #[error("--client-ca {}: {source}", shown::path(path))]
     ClientCaUnreadable {
         /// The file.
         path: PathBuf,
@@ -53,7 +54,7 @@ pub enum TlsError {
         source: io::Error,
     },
     /// The client authorities are no certificates.
-    #[error("--client-ca {}: {reason}", path.display())]
+    #[error("--client-ca {}: {reason}", shown::path(path))]
     ClientCa {
         /// The file.
         path: PathBuf,
@@ -117,12 +118,23 @@ fn verifier_of(
 ) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| error.to_string())?;
+        let certificate = certificate.map_err(|error| pem_problem(&error).to_owned())?;
         roots.add(certificate).map_err(|error| error.to_string())?;
     }
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
         .map_err(|error| error.to_string())
+}
+
+/// What is wrong with a PEM file. The error itself quotes the file, which may hold a key.
+fn pem_problem(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::NoItemsFound => "holds none in PEM",
+        pem::Error::MissingSectionEnd { .. } => "a PEM section has no end",
+        pem::Error::IllegalSectionStart { .. } => "the first line of a PEM section is malformed",
+        pem::Error::Base64Decode(_) => "a PEM section is no base64",
+        _ => "is no PEM file",
+    }
 }
 
 /// The certificate in use. Only this is swapped: settings and open connections stay as they are.

@@ -17,8 +17,12 @@
 //! committed**, whatever process is killed when. Given twice is possible, after a crash; lost is not. Nothing is
 //! synced on the writer's side: a volume that outlives its node may miss the last records after a power cut.
 //!
+//! The directory may be a stranger's: only regular files are opened, links are not followed, and damage costs time in
+//! proportion to its bytes. Whoever may write to it can take records away and add some, and no more than that.
+//!
 //! Payloads are opaque bytes here. One directory has one reader and any number of writers.
 
+mod file;
 pub mod frame;
 mod reader;
 mod segment;

@@ -5,15 +5,21 @@ mod peek;
 mod tail;
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::file;
 use crate::segment::{self, Header};
 use cursor::Positions;
 pub use peek::{Waiting, peek};
 use tail::Tail;
+
+/// What is read at most for one batch, in bytes: a segment may be all damage, and as long as a file system allows.
+const READ_LIMIT: u64 = 16 << 20;
+/// How many segments a batch moves on in at most.
+const SEGMENTS_LIMIT: usize = 1024;
 
 /// Gives the records of a directory in the order of their segments, again and again until they are committed.
 ///
@@ -75,6 +81,21 @@ pub struct Batch {
     positions: Positions,
     finished: Vec<String>,
     counts: Counts,
+    /// Bytes that were read for it, those that hold no record too.
+    bytes_read: u64,
+}
+
+impl Batch {
+    /// Whether there is nothing to commit. A batch without records may have gone past damage, and records may follow.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.positions.is_empty() && self.finished.is_empty()
+    }
+
+    fn is_full(&self, max_records: usize) -> bool {
+        self.records.len() >= max_records
+            || self.bytes_read >= READ_LIMIT
+            || self.positions.len().max(self.finished.len()) >= SEGMENTS_LIMIT
+    }
 }
 
 impl Reader {
@@ -94,12 +115,13 @@ impl Reader {
         Ok(Self { dir, positions, drained: HashMap::new(), unreadable: HashSet::new(), counts })
     }
 
-    /// The records after those committed: at most `max_records`, and at most `max_bytes` of payload but for a first
-    /// record that is longer. The same again until they are committed. Blocks for reading.
+    /// The records after those committed: at most `max_records`, and at most `max_bytes` of payload except for a first
+    /// record that is longer. The same again until they are committed. Blocks for reading, of a bounded number of bytes
+    /// and segments: only an empty batch ([`Batch::is_empty`]) means that nothing more is there.
     pub fn next_batch(&mut self, max_records: usize, max_bytes: usize) -> io::Result<Batch> {
         let listing = segment::list(&self.dir)?;
         segment::remove_abandoned(&self.dir, &listing);
-        let is_there = |name: &String| listing.segments.iter().any(|found| found.name == *name);
+        let is_there = |name: &String| listing.segments.binary_search_by(|found| found.name.cmp(name)).is_ok();
         self.positions.retain(|name, _| is_there(name));
         self.drained.retain(|name, _| is_there(name));
         self.unreadable.retain(is_there);
@@ -118,7 +140,7 @@ impl Reader {
                     }
                 }
             }
-            if batch.records.len() >= max_records {
+            if batch.is_full(max_records) {
                 break;
             }
         }
@@ -188,7 +210,7 @@ impl Reader {
     pub fn stats(&mut self) -> io::Result<Stats> {
         let mut stats = Stats { counts: self.counts, ..Stats::default() };
         for found in segment::list(&self.dir)?.segments {
-            let Ok(file) = File::open(self.dir.join(&found.name)) else { continue };
+            let Ok(file) = file::open(&self.dir.join(&found.name)) else { continue };
             stats.owned_segments += usize::from(segment::is_owned(&file));
             let consumed = self.positions.get(&found.name).copied().unwrap_or(0).max(segment::HEADER_LEN);
             let waiting = found.len.saturating_sub(consumed);

@@ -1,11 +1,12 @@
 //! Segment files: their names, their header and who owns them.
 
-use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+use crate::file;
 
 const MAGIC: &[u8; 7] = b"TSSPOOL";
 /// The version of the format this build writes and reads.
@@ -13,10 +14,12 @@ const VERSION: u8 = 1;
 /// Bytes before the first frame.
 pub(crate) const HEADER_LEN: u64 = 8;
 
-const SEGMENT: &str = "seg";
+const SEGMENT: &str = ".seg";
 /// A segment that has no owner yet: created, but not locked or without a header.
-const TEMPORARY: &str = "tmp";
-const QUARANTINED: &str = "quarantined";
+const TEMPORARY: &str = ".tmp";
+const QUARANTINED: &str = ".seg.quarantined";
+/// The length of a name without what says its state.
+const STEM_LEN: usize = 22;
 
 /// A segment seen in the directory.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -43,24 +46,22 @@ impl Listing {
     }
 }
 
-/// Lists the spool's files; files of others are left out.
+/// Lists the spool's files; files of others are left out, and what is no regular file.
 pub(crate) fn list(dir: &Path) -> io::Result<Listing> {
     let mut listing = Listing::default();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        // Another process may have unlinked it since.
-        let Ok(metadata) = entry.metadata() else { continue };
         let Ok(name) = entry.file_name().into_string() else { continue };
-        if !metadata.is_file() || created(&name).is_none() {
-            continue;
-        }
-        let list = match Path::new(&name).extension().and_then(OsStr::to_str) {
-            Some(SEGMENT) => &mut listing.segments,
-            Some(TEMPORARY) => &mut listing.temporary,
-            Some(QUARANTINED) => &mut listing.quarantined,
+        let list = match split(&name) {
+            Some((_, SEGMENT)) => &mut listing.segments,
+            Some((_, TEMPORARY)) => &mut listing.temporary,
+            Some((_, QUARANTINED)) => &mut listing.quarantined,
             _ => continue,
         };
-        list.push(Found { name, len: metadata.len() });
+        // Another process may have unlinked it since.
+        if let Some(metadata) = entry.metadata().ok().filter(fs::Metadata::is_file) {
+            list.push(Found { name, len: metadata.len() });
+        }
     }
     listing.segments.sort_unstable();
     Ok(listing)
@@ -68,14 +69,17 @@ pub(crate) fn list(dir: &Path) -> io::Result<Listing> {
 
 /// When the segment was made, by its name; `None` when this is no name of a segment.
 pub(crate) fn created(name: &str) -> Option<SystemTime> {
-    let (millis, rest) = name.split_once('-')?;
-    let (random, _) = rest.split_once('.')?;
+    let (millis, _) = split(name)?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis.parse().ok()?))
+}
+
+/// The milliseconds in a name, and what follows its stem.
+fn split(name: &str) -> Option<(&str, &str)> {
+    let (stem, state) = name.split_at_checked(STEM_LEN)?;
+    let (millis, random) = stem.split_once('-')?;
     let digits = millis.len() == 13 && millis.bytes().all(|b| b.is_ascii_digit());
     let hex = random.len() == 8 && random.bytes().all(|b| b.is_ascii_hexdigit());
-    if !digits || !hex {
-        return None;
-    }
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis.parse().ok()?))
+    (digits && hex && [SEGMENT, TEMPORARY, QUARANTINED].contains(&state)).then_some((millis, state))
 }
 
 /// Makes a segment that this process owns for as long as the file is open.
@@ -84,13 +88,15 @@ pub(crate) fn create(dir: &Path) -> io::Result<(File, PathBuf)> {
     // The process id would not do: in a container it is mostly 1.
     let random = RandomState::new().hash_one(millis) >> 32;
     let stem = format!("{millis:013}-{random:08x}");
-    let temporary = dir.join(format!("{stem}.{TEMPORARY}"));
-    let segment = dir.join(format!("{stem}.{SEGMENT}"));
+    let temporary = dir.join(format!("{stem}{TEMPORARY}"));
+    let segment = dir.join(format!("{stem}{SEGMENT}"));
     let mut file = File::options().append(true).create_new(true).open(&temporary)?;
     let [m0, m1, m2, m3, m4, m5, m6] = *MAGIC;
-    // Locked before it has its name: a reader that sees the name sees the lock.
+    // Locked before it has its name: a reader that sees the name sees the lock. Nobody but a stranger holds it already,
+    // and he is not waited for.
     let made = file
-        .lock()
+        .try_lock()
+        .map_err(io::Error::from)
         .and_then(|()| file.write_all(&[m0, m1, m2, m3, m4, m5, m6, VERSION]))
         .and_then(|()| fs::rename(&temporary, &segment));
     if let Err(error) = made {
@@ -140,9 +146,9 @@ impl Header {
     }
 }
 
-/// Renames a segment so that neither side looks at it again, for people to look at.
+/// Sets a segment aside, under the name of a quarantined one.
 pub(crate) fn quarantine(dir: &Path, name: &str) -> io::Result<()> {
-    fs::rename(dir.join(name), dir.join(format!("{name}.{QUARANTINED}")))
+    file::set_aside(&dir.join(name))
 }
 
 /// Removes what a process left that was killed between making a segment and naming it. It holds no record.
@@ -151,7 +157,7 @@ pub(crate) fn remove_abandoned(dir: &Path, listing: &Listing) {
     const GAP: Duration = Duration::from_mins(1);
     for found in &listing.temporary {
         let old = created(&found.name).and_then(|at| at.elapsed().ok()).is_some_and(|age| age > GAP);
-        if old && File::open(dir.join(&found.name)).is_ok_and(|file| !is_owned(&file)) {
+        if old && file::open(&dir.join(&found.name)).is_ok_and(|file| !is_owned(&file)) {
             let _ = fs::remove_file(dir.join(&found.name));
         }
     }
@@ -169,6 +175,10 @@ mod tests {
             ["cursor", "lost+found", "1763690000123.seg", "1763690000123-9f86d08.seg", "+763690000123-9f86d081.seg"]
         {
             assert_eq!(created(foreign), None, "{foreign}");
+        }
+        // What is more in a name would be printed, and written into the cursor.
+        for more in ["", ".", ".bak", ".seg.bak", ".seg ", ".\n.seg", ".\x1b[31m.seg", ".tmp.seg", ".quarantined"] {
+            assert_eq!(created(&format!("1763690000123-9f86d081{more}")), None, "{more:?}");
         }
     }
 }

@@ -48,6 +48,13 @@ pub struct Args {
     pub(crate) log: LogArgs,
 }
 
+impl Args {
+    /// The settings of the log.
+    pub fn log(&self) -> LogArgs {
+        self.log.clone()
+    }
+}
+
 /// Ports and what clients may hold of them.
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Serving")]
@@ -58,8 +65,8 @@ pub(crate) struct ServeArgs {
     /// Where /live, /ready and /metrics are served over plain HTTP; port 0 takes a free one.
     #[arg(long, env = "TRACESTAMP_ADMIN_ADDRESS", value_name = "ADDRESS:PORT", default_value = "[::]:8080")]
     pub(crate) admin_address: SocketAddr,
-    /// Connections open at once; for one more, the one that is closed is one without an answered review, or the one
-    /// longest without a request.
+    /// Connections open at once. For one more another is closed: one of those at the same stage (handshake, idle, review
+    /// under way) that has the most connections, then of the peer with the most. Fewer where fewer files may be open.
     #[arg(long, env = "TRACESTAMP_MAX_CONNECTIONS", value_name = "NUMBER", default_value = "1024", value_parser = parse_connections)]
     pub(crate) max_connections: usize,
     /// How long a TLS handshake may take.
@@ -91,11 +98,11 @@ impl ServeArgs {
 }
 
 fn parse_connections(text: &str) -> Result<usize, String> {
-    // Tokio's semaphore holds no more, and no process has as many descriptors.
+    // No process has as many descriptors.
     text.parse()
         .ok()
         .filter(|number| (1..=1 << 20).contains(number))
-        .ok_or_else(|| format!("`{text}` is no number from 1 to 1048576"))
+        .ok_or_else(|| "it is no number from 1 to 1048576".to_owned())
 }
 
 fn parse_body_bytes(text: &str) -> Result<usize, String> {

@@ -41,13 +41,11 @@ use switch::Switch;
 /// Files that are open besides connections, generously: ports, the spool, settings while they are read.
 const OTHER_FILES: usize = 64;
 
-/// Runs the webhook until it is told to leave and has drained.
+/// Runs the webhook until it is told to leave and has drained. The log is the caller's to start.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let Args { serve, tls, switch, spool, stamp, pod_events, drain, log } = args;
-    let limits = serve.limits();
+    let Args { serve, tls, switch, spool, stamp, pod_events, drain, log: _ } = args;
+    let limits = serve.limits().fit_open_files(OTHER_FILES);
     let ServeArgs { address, admin_address, max_body_bytes, max_bodies_bytes, reload_interval, .. } = serve;
-    log.init()?;
-    tracestamp_runtime::raise_open_files(limits.max_connections + OTHER_FILES);
     let shutdown = shutdown::listen().context("signals cannot be awaited")?;
     let mut registry = tracestamp_runtime::metrics::registry("webhook", env!("CARGO_PKG_VERSION"));
     let readiness = Readiness::default();
@@ -75,7 +73,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         admin::bind(admin_address).await.with_context(|| format!("--admin-address {admin_address} cannot be bound"))?;
     tracing::info!(address = %server.local_addr()?, "Serving reviews.");
 
-    admin::serve(admin, registry, readiness.clone());
+    admin::serve(admin, registry, readiness.clone()).context("the admin port's thread cannot be started")?;
     tls.reload.spawn(reload_interval);
     switch.spawn(reload_interval);
     let bodies = Bodies::new(max_body_bytes, max_bodies_bytes);

@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -82,6 +82,8 @@ struct State {
 #[derive(Debug)]
 struct Waiting {
     since: Timestamp,
+    /// When its Pod was last asked for; `since` until then.
+    asked: Timestamp,
     event: Box<PodEvent>,
 }
 
@@ -117,7 +119,7 @@ impl PodEvents {
     pub(crate) fn give_up(&self, event: &PodEvent, config: &Config) -> Placed {
         let mut placed = Placed::default();
         // The Pod is not remembered as one that is not traced: in another namespace it may be there.
-        self.state().settle(|waiting| waiting.is_about_the_pod_of(event), None, config, &mut placed);
+        self.state().settle(|waiting| waiting.pod() == event.pod(), None, config, &mut placed);
         placed
     }
 
@@ -128,20 +130,18 @@ impl PodEvents {
         placed
     }
 
-    /// Of each Pod an Event of which has waited this long, one.
+    /// Pods to ask for now, one Event of each: those with an Event that has waited this long, the namespaces in turn, and
+    /// of one namespace the Pod first that was not asked for the longest. So a Pod that is asked for in vain keeps no
+    /// other waiting.
     pub(crate) fn overdue(&self, after: Duration, now: Timestamp) -> Vec<PodEvent> {
-        let mut overdue: Vec<PodEvent> = Vec::new();
-        let state = self.state();
-        let late = |waiting: &&Waiting| now.seconds_since(waiting.since) >= after.as_secs_f64();
-        for Waiting { event, .. } in state.waiting.iter().take_while(late) {
-            if overdue.len() == LOOKUPS {
-                break;
-            }
-            if !overdue.iter().any(|other| other.is_about_the_pod_of(event)) {
-                overdue.push(PodEvent::clone(event));
-            }
-        }
-        overdue
+        let mut state = self.state();
+        let overdue = state.overdue(after, now);
+        let ask = |at: usize| {
+            let waiting = state.waiting.get_mut(at)?;
+            waiting.asked = now;
+            Some(PodEvent::clone(&waiting.event))
+        };
+        overdue.into_iter().take(LOOKUPS).filter_map(ask).collect()
     }
 
     /// How many Events wait.
@@ -164,7 +164,27 @@ impl State {
             self.waiting.remove(displaced);
             placed.fates.push(Fate::Displaced);
         }
-        self.waiting.push_back(Waiting { since: now, event });
+        self.waiting.push_back(Waiting { since: now, asked: now, event });
+    }
+
+    /// Where the first Event of each Pod waits that is to be asked for, in the order of asking.
+    fn overdue(&self, after: Duration, now: Timestamp) -> Vec<usize> {
+        let late = |(_, waiting): &(usize, &Waiting)| now.seconds_since(waiting.since) >= after.as_secs_f64();
+        let mut pods = HashSet::new();
+        let late = self.waiting.iter().enumerate().take_while(late);
+        let mut firsts: Vec<_> = late.filter(|(_, waiting)| pods.insert(waiting.event.pod())).collect();
+        firsts.sort_by_key(|(_, waiting)| waiting.asked);
+        let mut turns = HashMap::<&str, usize>::new();
+        let mut in_turn: Vec<_> = firsts
+            .into_iter()
+            .map(|(at, waiting)| {
+                let turn = turns.entry(&waiting.event.namespace).or_default();
+                *turn += 1;
+                (*turn, at)
+            })
+            .collect();
+        in_turn.sort_by_key(|(turn, _)| *turn);
+        in_turn.into_iter().map(|(_, at)| at).collect()
     }
 
     /// Which waiting Event has to make room for one of `namespace`.

@@ -1,19 +1,22 @@
 //! Asks the API server for the Pods of Events that have waited in vain: outside of any review, one GET a Pod.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use k8s_openapi::Resource;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::GetParams;
 use kube::core::Request;
 use tokio::time::{sleep, timeout};
-use tracestamp_core::Config;
 use tracestamp_core::object::Object;
 use tracestamp_core::observe::PodPlace;
 use tracestamp_core::pod_event::PodEvent;
+use tracestamp_core::{Config, Timestamp};
 
 use crate::deadline::Deadline;
 use crate::metrics::Metrics;
@@ -54,7 +57,9 @@ impl PodLookup {
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
         let connect = async { anyhow::Ok(Client::try_from(kube::Config::infer().await?)?) };
-        let client = connect.await.context("--pod-events-lookup needs a service account or a kubeconfig")?;
+        // The error may quote the kubeconfig.
+        let client =
+            connect.await.map_err(|_| anyhow!("--pod-events-lookup needs a service account or a kubeconfig"))?;
         Ok(Self { client, after, config, pod_events, recorder, metrics })
     }
 
@@ -63,26 +68,32 @@ impl PodLookup {
         let mut failing = false;
         loop {
             sleep(self.after.min(PAUSE)).await;
-            for event in self.pod_events.overdue(self.after, tracestamp_runtime::now()) {
-                match self.get(&event).await {
-                    Ok(told) => {
-                        failing = false;
-                        self.metrics.pod_lookup(if matches!(told, Told::Found(_)) { "found" } else { "gone" });
-                        self.place(&event, told).await;
-                    }
-                    Err(error) => {
-                        self.metrics.pod_lookup("error");
-                        if !failing {
-                            let reason = format!("{error:#}");
-                            tracing::warn!(reason, "Pods cannot be read; Events wait for reviews alone.");
-                        }
-                        failing = true;
-                        // The next look tries again: what waits is bounded in number and time.
-                        break;
-                    }
+            let error = self.look(tracestamp_runtime::now()).await.err();
+            if let Some(error) = error.as_ref().filter(|_| !failing) {
+                let reason = format!("{error:#}");
+                tracing::warn!(reason, "A Pod cannot be read; its Events wait for a review and the next lookup.");
+            }
+            failing = error.is_some();
+        }
+    }
+
+    /// Asks once for the Pods of all Events that have waited long enough. Gives the first error, which keeps none of the
+    /// other Pods from being asked for: the next look tries again, and what waits is bounded in number and time.
+    async fn look(&self, now: Timestamp) -> anyhow::Result<()> {
+        let mut outcome = Ok(());
+        for event in self.pod_events.overdue(self.after, now) {
+            match self.get(&event).await {
+                Ok(told) => {
+                    self.metrics.pod_lookup(if matches!(told, Told::Found(_)) { "found" } else { "gone" });
+                    self.place(&event, told).await;
+                }
+                Err(error) => {
+                    self.metrics.pod_lookup("error");
+                    outcome = outcome.and(Err(error));
                 }
             }
         }
+        outcome
     }
 
     async fn get(&self, event: &PodEvent) -> anyhow::Result<Told> {

@@ -13,10 +13,10 @@ use crate::metrics::Metrics;
 pub(crate) struct SwitchArgs {
     /// The exporter's endpoint. Without this, the next and --endpoint-file tracing is off: reviews are answered at
     /// once, nothing is stamped or stored. OTLP's default of localhost does not apply.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", hide_env_values = true)]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     otlp_endpoint: Option<String>,
     /// The exporter's endpoint for traces.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value_name = "URL", hide_env_values = true)]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value_name = "URL")]
     otlp_traces_endpoint: Option<String>,
     /// File that holds the exporter's endpoint. It may appear, change and go while the process runs; a missing or
     /// empty one means none.

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tracestamp_admission::{Endpoint, Entropy, Review};
 use tracestamp_core::span::encode;
 use tracestamp_core::{Config, Timestamp};
+use tracestamp_runtime::shown;
 
 pub use command::{Args, run};
 
@@ -79,11 +80,15 @@ fn review(kind: Kind, object: &Value) -> Value {
     }})
 }
 
-/// Names of objects that others name and that are gone, so that their spans cannot be told: `kind namespace/name`.
+/// The most that is kept of names, in bytes: those of half a million objects.
+const NAMES_LIMIT: usize = 64 << 20;
+
+/// Names of objects that others name and that are gone, as they are shown: `kind namespace/name`.
 #[derive(Clone, Debug, Default)]
 pub struct Gone {
     there: BTreeSet<String>,
     named: BTreeSet<String>,
+    bytes: usize,
 }
 
 impl Gone {
@@ -91,14 +96,36 @@ impl Gone {
     pub fn look(&mut self, kind: Kind, object: &Value) {
         let text = |path: &str| object.pointer(path).and_then(Value::as_str);
         let namespace = text("/metadata/namespace").unwrap_or_default();
-        let full = |kind: &str, name: &str| format!("{kind} {namespace}/{name}");
-        self.there.extend(text("/metadata/name").map(|name| full(kind.kind, name)));
-        self.named.extend(text("/status/podName").filter(|name| !name.is_empty()).map(|name| full("Pod", name)));
+        let full =
+            |kind: &str, name: &str| format!("{} {}/{}", shown::name(kind), shown::name(namespace), shown::name(name));
+        let pod = text("/status/podName").filter(|name| !name.is_empty()).map(|name| full("Pod", name));
         let children = object.pointer("/status/childReferences").and_then(Value::as_array);
-        self.named.extend(children.into_iter().flatten().filter_map(|child| {
+        let children = children.into_iter().flatten().filter_map(|child| {
             let text = |key: &str| child.get(key).and_then(Value::as_str);
             Some(full(text("kind")?, text("name")?))
-        }));
+        });
+        for name in pod.into_iter().chain(children) {
+            self.keep(name, |gone| &mut gone.named);
+        }
+        if let Some(name) = text("/metadata/name") {
+            self.keep(full(kind.kind, name), |gone| &mut gone.there);
+        }
+    }
+
+    /// Keeps nothing at all once there are too many: of half of the objects it cannot be said what is gone.
+    fn keep(&mut self, name: String, names: impl Fn(&mut Self) -> &mut BTreeSet<String>) {
+        self.bytes = self.bytes.saturating_add(name.len() + size_of::<String>());
+        if self.is_cut() {
+            self.there.clear();
+            self.named.clear();
+        } else {
+            names(self).insert(name);
+        }
+    }
+
+    /// Whether there were too many names to keep, so that none is given.
+    pub fn is_cut(&self) -> bool {
+        self.bytes > NAMES_LIMIT
     }
 
     /// What was named and is not there.

@@ -39,3 +39,24 @@ impl Cli {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::recording::EMBEDDED;
+
+    #[test]
+    fn the_help_names_every_recording_that_comes_along() {
+        let cli = Cli::command();
+        for name in ["demo", "replay"] {
+            let command = cli.find_subcommand(name).unwrap();
+            let recording = command.get_arguments().find(|argument| argument.get_id() == "recording").unwrap();
+            let help = recording.get_help().unwrap().to_string();
+            for (recording, _) in EMBEDDED {
+                assert!(help.contains(recording), "{name}: {recording} is not in {help}");
+            }
+        }
+    }
+}

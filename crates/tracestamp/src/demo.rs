@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use tracestamp_runtime::shown;
 
 pub use command::{Args, run};
 
@@ -49,7 +50,7 @@ async fn perform(mut recording: Recording, endpoint: Option<&str>) -> anyhow::Re
     let certificate = Certificate::issue(api_server::HOST)?;
     let (exporter, webhook, address) = start(room.path(), &certificate, &target, endpoint.is_some()).await?;
     say(&format!("webhook   https://{address}, with a certificate made on the spot"));
-    say(&format!("exporter  to {target}"));
+    say(&format!("exporter  to {}", shown::url(&target)));
 
     let api_server = ApiServer::new(&certificate.ca, address)?;
     let mut stamped = 0_u64;

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use tracestamp::cli::Cli;
+use tracestamp_runtime::args;
 
 fn main() -> ExitCode {
-    Cli::parse().run()
+    args::parse::<Cli>().run()
 }

@@ -34,9 +34,18 @@ pub const EMBEDDED: [(&str, &[u8]); 10] = [
     ("pods", include_bytes!("../recordings/pods.jsonl.zst")),
 ];
 
+fn names() -> String {
+    EMBEDDED.map(|(name, _)| name).join(", ")
+}
+
+/// Describes the argument of a command that takes a recording.
+pub(crate) fn help() -> String {
+    format!("A `.jsonl` or `.jsonl.zst` file, `-` for standard input, or one that comes with tracestamp: {}", names())
+}
+
 /// The recording cannot be opened.
 #[derive(Debug, Error)]
-#[error("{name}: {error} (the recordings that come with tracestamp are {})", EMBEDDED.map(|(name, _)| name).join(", "))]
+#[error("{name}: {error} (the recordings that come with tracestamp are {})", names())]
 pub struct OpenError {
     name: String,
     error: io::Error,

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use tracestamp_core::span::decode;
 use tracestamp_exporter::otlp;
+use tracestamp_runtime::shown;
 use tracestamp_spool::{Waiting, peek};
 
 /// Shows what waits in a spool for the exporter. Changes nothing; both processes may be at work.
@@ -46,35 +47,54 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn show(args: &Args) -> anyhow::Result<()> {
-    let directory = || format!("--spool-dir {}", args.spool_dir.display());
+    let directory = || format!("--spool-dir {}", shown::path(&args.spool_dir));
     let mut out = std::io::stdout().lock();
-    let (mut spans, mut bytes) = (0, 0);
+    let (mut spans, mut bytes, mut unreadable) = (0, 0, 0);
     for waiting in peek(&args.spool_dir).with_context(directory)? {
-        let waiting = waiting.with_context(directory)?;
-        spans += waiting.records.len();
-        bytes += waiting.bytes;
-        match args.action {
-            Action::Ls => writeln!(out, "{}", line(&waiting))?,
-            Action::Cat => {
-                for record in &waiting.records {
-                    match decode(record) {
-                        Ok(span) => {
-                            let request = otlp::request([&span], &otlp::ResourceSettings::default());
-                            writeln!(out, "{}", otlp::to_json(&request)?)?;
-                        }
-                        Err(error) => crate::say(&format!("{}: a record cannot be read: {error}", waiting.segment)),
-                    }
+        let mut waiting = match waiting {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                crate::say(&format!("cannot read segment {error}"));
+                unreadable += 1;
+                continue;
+            }
+        };
+        let mut records = 0;
+        while let Some(record) = waiting.next() {
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => {
+                    crate::say(&format!("cannot read all of segment {error}"));
+                    unreadable += 1;
+                    break;
                 }
+            };
+            records += 1;
+            if matches!(args.action, Action::Ls) {
+                continue;
+            }
+            match decode(&record) {
+                Ok(span) => {
+                    let request = otlp::request([&span], &otlp::ResourceSettings::default());
+                    writeln!(out, "{}", shown::json(&otlp::to_json(&request)?))?;
+                }
+                Err(error) => crate::say(&format!("{}: a record cannot be read: {error}", waiting.segment)),
             }
         }
+        if matches!(args.action, Action::Ls) {
+            writeln!(out, "{}", shown::plain(&line(&waiting, records)))?;
+        }
+        spans += records;
+        bytes += waiting.bytes;
     }
     crate::say(&format!("{spans} spans wait, {bytes} bytes"));
+    anyhow::ensure!(unreadable == 0, "{unreadable} segments could not be read");
     Ok(())
 }
 
-fn line(waiting: &Waiting) -> String {
-    let Waiting { segment, bytes, owned, records, corrupt_bytes } = waiting;
+fn line(waiting: &Waiting, records: usize) -> String {
+    let Waiting { segment, bytes, owned, corrupt_bytes, .. } = waiting;
     let state = if *owned { "being written" } else { "closed" };
     let damage = if *corrupt_bytes > 0 { format!("  {corrupt_bytes} bytes are damaged") } else { String::new() };
-    format!("{segment}  {state:<13}  {:>7} spans  {bytes:>10} bytes{damage}", records.len())
+    format!("{segment}  {state:<13}  {records:>7} spans  {bytes:>10} bytes{damage}")
 }

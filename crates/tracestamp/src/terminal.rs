@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal};
 
+use tracestamp_runtime::shown::plain;
+
 use crate::trace::{Outcome, Row, Trace, clock, duration, is_wait, offset};
 
 /// Without a terminal to ask: as wide as most logs and bug reports show.
@@ -131,7 +133,10 @@ fn lines<'a>(trace: &'a Trace) -> Vec<Line<'a>> {
             guides: format!("{above}{own}"),
             under: format!("{above}{beside}{below}"),
             label: if label.is_empty() { String::new() } else { format!("{label} ") },
-            name: plain(&alias.as_ref().map_or_else(|| span.name.clone(), |alias| format!("{} ({alias})", span.name))),
+            name: match alias {
+                Some(alias) => plain(&format!("{} ({alias})", span.name)).into_owned(),
+                None => plain(&span.name).into_owned(),
+            },
         }
     };
     trace.rows.iter().map(line).collect()
@@ -172,15 +177,6 @@ fn draw(trace: &Trace, row: &Row, width: usize) -> String {
         (false, false) => ' ',
     };
     (0..width).map(column).collect::<String>().trim_end().to_owned()
-}
-
-/// `text` without anything that moves the cursor or turns the direction of writing: recordings come from strangers.
-fn plain(text: &str) -> String {
-    let unseen = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    text.chars().map(|c| if unseen(c) { '\u{fffd}' } else { c }).collect()
 }
 
 fn width(text: &str) -> usize {

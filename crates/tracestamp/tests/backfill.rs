@@ -126,3 +126,32 @@ fn what_others_name_and_is_not_there_is_gone() {
     );
     assert_eq!(gone.names().collect::<Vec<_>>(), ["Pod ci/release-build-pod", "TaskRun ci/release-test"]);
 }
+
+#[test]
+fn more_names_than_can_be_kept_are_no_reason_to_call_an_object_gone() {
+    let mut gone = Gone::default();
+    let long = "x".repeat(200);
+    let run = |number: u32| {
+        let child = |child: u32| json!({"kind": "TaskRun", "name": format!("{number}-{child}-{long}")});
+        let children: Vec<_> = (0..1000).map(child).collect();
+        json!({"metadata": {"namespace": "ci", "name": "release"}, "status": {"childReferences": children}})
+    };
+    (0..200).for_each(|number| gone.look(KINDS[0], &run(number)));
+    assert_eq!((gone.is_cut(), gone.names().count()), (false, 200_000));
+    (200..400).for_each(|number| gone.look(KINDS[0], &run(number)));
+    assert_eq!((gone.is_cut(), gone.names().count()), (true, 0));
+}
+
+#[test]
+fn names_of_what_is_gone_are_plain_and_cut() {
+    let mut gone = Gone::default();
+    let name = format!("gone\x1b]0;owned\x07\n{}", "n".repeat(100_000));
+    let children = json!([{"kind": "TaskRun\r", "name": name}]);
+    gone.look(
+        KINDS[0],
+        &json!({"metadata": {"namespace": "ci", "name": "a"}, "status": {"childReferences": children}}),
+    );
+    let names: Vec<_> = gone.names().collect();
+    assert!(names[0].starts_with("TaskRun\u{fffd} ci/gone\u{fffd}]0;owned\u{fffd}\u{fffd}nn"), "{names:?}");
+    assert!(names[0].len() < 400);
+}

@@ -149,3 +149,38 @@ fn the_settings_reach_the_decision() {
     let output = tracestamp(&["replay", "-", "--out", "-", "--sampling-ratio", "0"], &recording());
     assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0), "{}", stderr(&output));
 }
+
+#[test]
+fn nothing_of_a_hostile_recording_moves_the_cursor() {
+    const ESCAPES: &str = "\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}\u{7f}\u{85}";
+    let object = json!({"metadata": {"name": ESCAPES, "namespace": "ci"}, "spec": {}});
+    let broken = format!("{{\"t\":\"{ESCAPES}\"}}\n{ESCAPES}\n{{\"phase\":\"{}\"}}\n", "y".repeat(1 << 20));
+    // White space between values that is no space.
+    let review = review("CREATE", "", Some(&object), None).to_string().replacen('{', "{\r\t", 1);
+    let good = format!("{{\"t\":1,\"path\":\"/stamp\",\"review\":{review}}}\n");
+    let observed = line("validating", &completed_with(ESCAPES));
+    for out in [&["replay", "-", "--out", "-"][..], &["replay", "-", "--out", "/dev/null", "--patched", "-"]] {
+        let output = tracestamp(out, &format!("{broken}{good}{observed}"));
+        for text in [&output.stdout, &output.stderr] {
+            let text = String::from_utf8(text.clone()).unwrap();
+            let moves = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+            assert!(!text.contains(moves) && text.len() < 20_000, "{text:?}");
+        }
+        assert!(stderr(&output).lines().all(|line| line.starts_with("tracestamp: ")), "{}", stderr(&output));
+        for json in String::from_utf8(output.stdout).unwrap().lines() {
+            let value: Value = serde_json::from_str(json).unwrap();
+            assert!(value.to_string().contains(ESCAPES.trim_matches(['\u{1b}', '\u{7}', '\u{85}']).get(..8).unwrap()));
+        }
+    }
+}
+
+fn completed_with(name: &str) -> Value {
+    let run = |status: Value| {
+        let mut run = task_run(&status);
+        run["metadata"]["name"] = name.into();
+        run
+    };
+    let done = json!({"startTime": "2026-11-21T00:00:01Z", "completionTime": "2026-11-21T00:00:05Z",
+        "conditions": [{"type": "Succeeded", "status": "True", "reason": "Succeeded"}]});
+    review("UPDATE", "status", Some(&run(done)), Some(&run(json!({}))))
+}

@@ -60,3 +60,26 @@ fn a_directory_that_is_not_there_is_named() {
     assert!(!output.status.success());
     assert!(String::from_utf8(output.stderr).unwrap().contains("--spool-dir /nowhere/spool"));
 }
+
+#[test]
+fn what_a_stranger_put_into_the_directory_is_neither_waited_for_nor_printed() {
+    let directory = tempfile::tempdir().unwrap();
+    let limits = Limits { max_bytes: 1 << 20, segment_bytes: 1 << 20 };
+    Writer::open(directory.path(), limits).unwrap().append(&records("ours")).unwrap();
+    let fifos = ["cursor", "0000000000000-00000001.seg"].map(|name| directory.path().join(name));
+    assert!(Command::new("mkfifo").args(&fifos).status().unwrap().success());
+    std::os::unix::fs::symlink("/dev/zero", directory.path().join("0000000000000-00000002.seg")).unwrap();
+    std::fs::write(directory.path().join("0000000000000-00000003.\x1b[31m\n.seg"), "TSSPOOL\x01").unwrap();
+
+    for action in ["ls", "cat"] {
+        // Ended by coreutils when it does not end.
+        let program = env!("CARGO_BIN_EXE_tracestamp");
+        let mut command = Command::new("timeout");
+        let command = command.args(["60", program, "spool", action, "--spool-dir"]).arg(directory.path());
+        let output = command.output().unwrap();
+        let [told, said] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(output.status.success(), "{said}");
+        assert_eq!(told.lines().count(), if action == "ls" { 1 } else { 2 }, "{told}");
+        assert!(said.contains("2 spans wait") && !told.contains('\x1b'), "{said}");
+    }
+}

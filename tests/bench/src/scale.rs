@@ -154,8 +154,8 @@ fn recorded(targets: &[Target], expected: usize) -> Result<usize> {
         let (mut ids, mut records): (BTreeSet<Id>, usize) = (BTreeSet::new(), 0);
         for target in targets {
             for segment in peek(&target.room.path().join("spool"))? {
-                for payload in segment?.records {
-                    let context = decode(&payload)?.context;
+                for payload in segment? {
+                    let context = decode(&payload?)?.context;
                     ids.insert((context.trace_id, context.span_id));
                     records += 1;
                 }

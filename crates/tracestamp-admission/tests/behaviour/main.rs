@@ -19,6 +19,8 @@ mod events;
 mod forgery;
 mod limits;
 mod missed;
+#[path = "../support/objects.rs"]
+mod objects;
 mod pods;
 mod reruns;
 mod roots;

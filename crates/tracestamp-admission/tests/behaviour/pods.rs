@@ -73,11 +73,11 @@ fn a_failed_step_fails_its_pod_and_a_stopped_sidecar_does_not() {
 }
 
 #[test]
-fn a_pod_that_its_node_took_is_no_failure_of_the_user() {
+fn a_pod_that_its_node_took_away_is_no_failure_of_the_user() {
     let world = World::default();
     let pod = pod_in(&world);
     for (reason, result) in
-        [(json!("Evicted"), "error"), (json!("DeadlineExceeded"), "failure"), (json!(null), "failure")]
+        [(json!("Evicted"), "error"), (json!("DeadlineExceeded"), "timeout"), (json!(null), "failure")]
     {
         let status = json!({"phase": "Failed", "reason": reason, "containerStatuses": containers(&[
             ("step-make", ended(255, "02", "04")), ("step-pack", ended(255, "02", "04"))])});

@@ -79,8 +79,17 @@ fn a_run_is_named_by_what_it_is_a_run_of_and_never_by_its_own_name() {
         named(&|run| run["metadata"]["labels"] = json!({"pipelinesascode.tekton.dev/original-prname": "pr"})),
         "RUN pr"
     );
-    assert_eq!(named(&|run| run["metadata"]["labels"] = json!({"tekton.dev/pipeline": "resolved"})), "RUN resolved");
-    assert_eq!(named(&|run| run["metadata"]["labels"] = json!({"tekton.dev/pipeline": "build-x7k2p"})), "RUN build");
+    let labelled = |spec: Value, pipeline: &str| {
+        named(&|run| {
+            run["spec"] = spec.clone();
+            run["metadata"]["labels"] = json!({"tekton.dev/pipeline": pipeline});
+        })
+    };
+    assert_eq!(labelled(json!({"pipelineRef": {"resolver": "git"}}), "resolved"), "RUN resolved");
+    // Of an embedded definition the label has the run's own name; of a rerun that of the run before.
+    assert_eq!(labelled(json!({"pipelineSpec": {}}), "build-x7k2p"), "RUN build");
+    assert_eq!(labelled(json!({"pipelineSpec": {}}), "build-b7d2m"), "RUN build");
+    assert_eq!(named(&|run| run["metadata"]["generateName"] = json!("build-b7d2m-r-")), "RUN build");
     assert_eq!(named(&|_| {}), "RUN build");
     assert_eq!(named(&|run| run["metadata"] = json!({"name": "run-4711", "namespace": "ci"})), "RUN");
 }

@@ -10,6 +10,9 @@ use tracestamp_core::context::Traceparent;
 use tracestamp_core::span::SpanRecord;
 use tracestamp_core::{Config, Timestamp};
 
+use crate::objects::child;
+pub use crate::objects::review;
+
 pub const RECEIVED: &str = "2026-11-21T12:00:00.789Z";
 
 #[derive(Default)]
@@ -135,24 +138,6 @@ impl Span {
     }
 }
 
-pub fn review(operation: &str, object: Option<&Value>, old: Option<&Value>, more: &Value) -> Value {
-    let any = object.or(old).unwrap();
-    let group = any["apiVersion"].as_str().unwrap().rsplit_once('/').map_or("", |(group, _)| group);
-    let mut review = json!({
-        "kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1",
-        "request": {
-            "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
-            "kind": {"group": group, "version": "v1", "kind": any["kind"]},
-            "namespace": any["metadata"]["namespace"], "operation": operation, "object": object, "oldObject": old,
-            "dryRun": false,
-        }
-    });
-    for (key, value) in more.as_object().unwrap() {
-        review["request"][key] = value.clone();
-    }
-    review
-}
-
 pub fn born(object: &mut Value, name: &str) {
     object["metadata"]["name"] = json!(name);
     object["metadata"]["uid"] = json!(format!("uid-of-{name}"));
@@ -201,17 +186,6 @@ pub fn pod(task_run: &Value) -> Value {
     pod["metadata"]["labels"]["tekton.dev/taskRun"] = json!(name);
     pod["metadata"]["labels"]["tekton.dev/taskRunUID"] = task_run["metadata"]["uid"].clone();
     pod
-}
-
-fn child(owner: &Value, mut object: Value) -> Value {
-    if owner["metadata"]["annotations"].is_object() {
-        object["metadata"]["annotations"] = owner["metadata"]["annotations"].clone();
-    }
-    object["metadata"]["ownerReferences"] = json!([{
-        "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"], "controller": true,
-    }]);
-    object
 }
 
 pub fn annotation<'v>(object: &'v Value, key: &str) -> Option<&'v str> {

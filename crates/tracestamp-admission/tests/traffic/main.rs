@@ -8,11 +8,18 @@
     unreachable_pub
 )]
 
+#[path = "../support/call.rs"]
+mod call;
+#[path = "../support/dealing.rs"]
+mod dealing;
 mod golden;
+#[path = "../support/golden_file.rs"]
+mod golden_file;
 mod kube_agrees;
 mod properties;
 mod recording;
 mod replicas;
 mod secrets;
 mod stamped;
+#[path = "../support/tree.rs"]
 mod tree;

@@ -9,7 +9,8 @@ use tracestamp_admission::{Endpoint, Entropy, Review, allow};
 use tracestamp_core::span::SpanRecord;
 use tracestamp_core::{Config, Timestamp};
 
-use crate::recording::{calls, owned};
+use crate::call::owned;
+use crate::recording::calls;
 
 /// Recorded reviews of traced kinds, of every operation.
 fn recorded() -> &'static Vec<Value> {

@@ -9,7 +9,8 @@ use tracestamp_admission::Endpoint;
 use tracestamp_core::context::Traceparent;
 use tracestamp_core::span::SpanRecord;
 
-use crate::recording::{Call, calls, spans};
+use crate::call::{Call, spans};
+use crate::recording::calls;
 
 const OURS: [&str; 2] = ["tekton.dev/pipelinerunSpanContext", "tekton.dev/taskrunSpanContext"];
 

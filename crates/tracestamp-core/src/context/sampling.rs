@@ -53,7 +53,7 @@ impl FromStr for Sampler {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().ok().and_then(Self::ratio).ok_or_else(|| format!("`{text}` is no number from 0 to 1"))
+        text.parse().ok().and_then(Self::ratio).ok_or_else(|| "it is no number from 0 to 1".to_owned())
     }
 }
 

@@ -22,6 +22,8 @@ pub struct ContainerStatus<'a> {
     pub state: Option<ContainerState<'a>>,
     #[serde(borrow, default, deserialize_with = "optional")]
     last_state: Option<LastState<'a>>,
+    #[serde(default)]
+    restart_count: i64,
     #[serde(borrow, rename = "imageID")]
     image_id: Option<&'a RawValue>,
     #[serde(borrow, rename = "containerID")]
@@ -37,6 +39,11 @@ impl<'a> ContainerStatus<'a> {
     /// How the container is running now.
     pub fn running(&self) -> Option<&Running<'a>> {
         self.state.as_ref().and_then(|state| state.running.as_ref())
+    }
+
+    /// How often the container was started again.
+    pub fn restart_count(&self) -> i64 {
+        self.restart_count
     }
 
     /// The first termination that this status tells of: the one before a restart when there was one, because Tekton

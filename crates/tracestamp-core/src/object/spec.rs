@@ -44,6 +44,11 @@ pub struct PodSpec<'a> {
     /// The node, once scheduled.
     #[serde(borrow)]
     pub node_name: Option<Text<'a>>,
+    /// Whether containers are started again, `Never` where it is left out: the API server leaves it out nowhere.
+    #[serde(borrow)]
+    pub restart_policy: Option<Text<'a>>,
+    /// Whether the Pod has the node's own addresses.
+    pub host_network: Option<bool>,
 }
 
 impl<'a> PodSpec<'a> {

@@ -29,14 +29,18 @@ impl Deref for Text<'_> {
     }
 }
 
-/// The instant a field tells, when it is there and readable.
+/// The instant in a field. A zero that was written out is none: runtimes report 1970 for a container that never started.
 pub(super) fn instant(text: Option<&Text<'_>>) -> Option<Timestamp> {
-    text.and_then(|text| Timestamp::parse(text))
+    text.and_then(|text| parse_instant(text))
 }
 
-/// The same of a field that is rarely asked for.
+/// Like [`instant`], for a field kept raw because few decisions read it.
 pub(super) fn raw_instant(raw: Option<&RawValue>) -> Option<Timestamp> {
-    string(raw).and_then(|text| Timestamp::parse(&text))
+    string(raw).and_then(|text| parse_instant(&text))
+}
+
+fn parse_instant(text: &str) -> Option<Timestamp> {
+    Timestamp::parse(text).filter(|instant| instant.nanos() > 0)
 }
 
 /// The string in a raw value; `None` when it is no string.

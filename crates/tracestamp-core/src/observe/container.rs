@@ -1,144 +1,129 @@
 //! Steps, sidecars and init containers of Tekton's Pods. Only the Pod speaks for steps: on cancel and timeout Tekton
 //! invents their ends in the TaskRun, and the Pod reports the truth a moment later.
 
+mod attributes;
+mod life;
+mod outcome;
+
 use std::borrow::Cow;
 
-use super::outcome::{Outcome, container_error};
-use super::pod_view::{End, PodView, killed};
+use super::outcome::Outcome;
+use super::pod_view::{End, PodView, is_step};
 use super::scribe::{Draft, Extent, Scribe};
-use crate::Timestamp;
 use crate::context::SpanId;
 use crate::note::Note;
 use crate::object::{ContainerStatus, Status, Terminated};
-use crate::span::{Attribute, SpanWhat, Value};
+use crate::span::{Attribute, SpanWhat};
 use crate::termination::Termination;
+use life::Life;
+
+pub(super) use attributes::image_attributes;
+pub(super) use outcome::{failure_of_step, removed};
 
 /// Containers whose first termination is new.
-pub(super) fn ended<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, was: Option<&Status<'_>>, is: &'a Status<'a>) {
+pub(super) fn ended<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, was: &Status<'_>, is: &'a Status<'a>) {
     for status in is.containers() {
-        let known = was.and_then(|was| was.container(&status.name)).is_some_and(|was| was.first_end().is_some());
-        if let (false, Some(end)) = (known, status.first_end()) {
-            write_ended(scribe, pod, is, status, end);
+        let was = was.container(&status.name);
+        if let (true, Some(end)) = (first_end_is_new(was, status), status.first_end()) {
+            write_ended(scribe, pod, is, (was, status), end);
         }
     }
 }
 
-/// Containers that still run when the Pod goes. A waiting one never was anything.
+/// Whether the container's first life ended with this change. Tekton stops a sidecar by restarting it as another image, a
+/// native sidecar may crash and be restarted: one span is recorded, of the first life, by whichever replica sees its end.
+pub(super) fn first_end_is_new(was: Option<&ContainerStatus<'_>>, is: &ContainerStatus<'_>) -> bool {
+    let first = is.first_end().is_some() && is.restart_count() <= 1;
+    first && was.is_none_or(|was| was.first_end().is_none() && was.restart_count() == 0)
+}
+
+/// Containers that still run when the Pod goes. A container that never started gets no span.
 pub(super) fn deleted<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, is: &'a Status<'a>, end: End) {
-    for status in is.containers() {
-        let (None, Some(running)) = (status.first_end(), status.running()) else { continue };
-        let what = what(pod, status);
-        let started = running.started().unwrap_or(pod.created);
-        let at = end.at.max(started);
-        let mut attributes = told(pod, status, None);
-        // When a running step's turn came is told only by its termination message, which never comes.
-        let extent = match what {
-            SpanWhat::Step => {
-                attributes.push(Attribute::new("tracestamp.start", "unknown"));
-                attributes.push(Attribute::new("tracestamp.container.started_at", started.to_string()));
-                Extent::at(at)
-            }
-            _ => Extent::new(started, at),
-        };
-        write(scribe, pod, status, what, extent.received(end.received), Outcome::DELETED, attributes);
+    for status in is.containers().filter(|status| status.first_end().is_none() && status.restart_count() == 0) {
+        let Some(running) = status.running() else { continue };
+        let what = attributes::span_type(pod, status);
+        let mut own = attributes::of_container(pod, status, None);
+        let life = Life::Lost { started: running.started(), end };
+        let extent = life_extent(what, pod, life, &mut own);
+        write(scribe, pod, status, what, extent, removed(pod), own);
     }
-}
-
-/// Whether every step is terminated: then they decide about the Pod, for the kubelet calls it Failed as well when nothing
-/// but a sidecar was stopped after them.
-pub(super) fn steps_ended(pod: &PodView<'_>, status: &Status<'_>) -> bool {
-    let mut steps = pod.spec.containers.iter().flatten().filter(|container| container.name.starts_with("step-"));
-    steps.all(|step| status.container(&step.name).is_some_and(|step| step.terminated().is_some()))
-}
-
-/// Whether every container of the Pod has ended, if only to be started again as another image.
-pub(super) fn all_ended_once(pod: &PodView<'_>, status: &Status<'_>) -> bool {
-    let ended = |name: &str| status.container(name).is_some_and(|container| container.first_end().is_some());
-    pod.spec.containers.iter().flatten().all(|container| ended(&container.name))
-}
-
-/// What the first failed step makes of its Pod. The spec has them in their order, statuses are sorted by name; after a
-/// failure the rest are skipped with an exit code of their own.
-pub(super) fn failed_step(pod: &PodView<'_>, status: &Status<'_>) -> Option<Outcome> {
-    let steps = pod.spec.containers.iter().flatten().filter(|container| container.name.starts_with("step-"));
-    let mut ends = steps.filter_map(|step| status.container(&step.name)?.terminated());
-    let failed = ends.find(|end| end.exit_code != 0)?;
-    Some(exited(failed.exit_code, failed.reason()))
 }
 
 fn write_ended<'a>(
     scribe: &mut Scribe<'_, 'a>,
     pod: &PodView<'a>,
     is: &'a Status<'a>,
-    status: &'a ContainerStatus<'a>,
+    (was, status): (Option<&ContainerStatus<'_>>, &'a ContainerStatus<'a>),
     end: &'a Terminated<'a>,
 ) {
-    let what = what(pod, status);
-    let mut attributes = told(pod, status, Some(end));
-    let (Some(started), Some(finished)) = (end.started(), end.finished()) else {
-        // `ContainerStatusUnknown`: it never started, and the kubelet says so when the Pod goes.
-        let at = killed(scribe, pod);
-        attributes.extend(ending(end.exit_code, end.reason().to_owned()));
-        attributes.extend((what == SpanWhat::Step).then(|| Attribute::new("tracestamp.step.started", false)));
-        let error = container_error(end.reason());
-        let extent = Extent::at(at.at.max(pod.created)).received(at.received);
-        return write(scribe, pod, status, what, extent, Outcome::failed("error", error, String::new()), attributes);
-    };
-    let (extent, outcome) = match what {
-        SpanWhat::Step => {
-            let (extent, outcome, more) = step(scribe, end, started, finished);
-            attributes.extend(more);
-            (extent, outcome)
-        }
-        SpanWhat::Sidecar if stopped_with_pod(pod, is, finished) => {
-            attributes.extend(ending(end.exit_code, end.reason().to_owned()));
-            (Extent::new(started, finished), Outcome::SUCCESS)
-        }
+    let what = attributes::span_type(pod, status);
+    let mut own = attributes::of_container(pod, status, Some(end));
+    let life = Life::new(was, end, End::unknown(scribe, pod));
+    let (extent, outcome) = match (what, life) {
+        (SpanWhat::Step, Life::Ran { .. }) => step(scribe, pod, end, life, &mut own),
         _ => {
-            attributes.extend(ending(end.exit_code, end.reason().to_owned()));
-            (Extent::new(started, finished), exited(end.exit_code, end.reason()))
+            own.extend(attributes::exit(end.exit_code, end.reason().to_owned()));
+            let stopped = what == SpanWhat::Sidecar && stopped_with_pod(pod, is, life);
+            let outcome = if stopped { Outcome::SUCCESS } else { outcome::of_exit(pod, end) };
+            (life_extent(what, pod, life, &mut own), outcome)
         }
     };
-    write(scribe, pod, status, what, extent, outcome, attributes);
+    write(scribe, pod, status, what, extent, outcome, own);
+}
+
+/// From when to when a container is shown that is no step whose turn is known.
+fn life_extent(what: SpanWhat, pod: &PodView<'_>, life: Life, attributes: &mut Vec<Attribute<'_>>) -> Extent {
+    let step = what == SpanWhat::Step;
+    match life {
+        Life::NeverStarted { end } => {
+            attributes.extend(step.then(|| Attribute::new("tracestamp.step.started", false)));
+            Extent::at(end.at.max(pod.created)).received(end.received)
+        }
+        Life::Ran { started, finished } => Extent::new(started, finished),
+        Life::Lost { started, end } => {
+            let at = end.at.max(started.unwrap_or(pod.created));
+            // When a step's turn came is in its termination message alone, which is lost with it.
+            let start = started.filter(|_| !step);
+            attributes.extend(start.is_none().then(|| Attribute::new("tracestamp.start", "unknown")));
+            let began = started.filter(|_| step).map(|at| at.to_string());
+            attributes.extend(began.map(|at| Attribute::new("tracestamp.container.started_at", at)));
+            Extent::new(start.unwrap_or(at), at).received(end.received)
+        }
+    }
 }
 
 /// A sidecar that is killed after the steps, or with the Pod, did nothing wrong.
-fn stopped_with_pod(pod: &PodView<'_>, is: &Status<'_>, finished: Timestamp) -> bool {
-    let mut steps = is.container_statuses.iter().flatten().filter(|container| container.name.starts_with("step-"));
+fn stopped_with_pod(pod: &PodView<'_>, is: &Status<'_>, life: Life) -> bool {
+    let Life::Ran { finished, .. } = life else { return false };
+    let mut steps = is.container_statuses.iter().flatten().filter(|container| is_step(&container.name));
     let after = steps.all(|step| step.terminated().and_then(Terminated::finished).is_some_and(|end| end <= finished));
-    after || pod.killed.is_some_and(|killed| killed <= finished)
+    after || pod.deletion_asked_by(Some(finished))
 }
 
 /// A step's turn, from the entrypoint's own words: all step containers start together and wait.
 fn step<'a>(
     scribe: &Scribe<'_, '_>,
+    pod: &PodView<'_>,
     end: &Terminated<'_>,
-    started: Timestamp,
-    finished: Timestamp,
-) -> (Extent, Outcome, Vec<Attribute<'a>>) {
-    let message = end.message();
-    let told = Termination::parse(&message);
-    let code = told.exit_code.unwrap_or(end.exit_code);
-    let reason = match told.exit_code {
-        Some(_) => "Continued",
-        None => told.reason.unwrap_or_else(|| end.reason()),
+    life: Life,
+    attributes: &mut Vec<Attribute<'a>>,
+) -> (Extent, Outcome) {
+    let Life::Ran { started, finished } = life else {
+        return (life_extent(SpanWhat::Step, pod, life, attributes), outcome::of_exit(pod, end));
     };
-    let mut attributes = ending(code, reason.to_owned());
+    let message = end.message();
+    let entry = Termination::parse(&message);
+    let (code, reason) = outcome::code_and_reason(end, &entry);
+    attributes.extend(attributes::exit(code, reason.to_owned()));
     attributes.push(Attribute::new("tracestamp.container.started_at", started.to_string()));
     attributes.push(Attribute::new("tracestamp.container.finished_at", finished.to_string()));
-    let outcome = match reason {
-        "Skipped" => Outcome::SKIPPED,
-        "Cancelled" if code != 0 => Outcome { result: "cancellation", ..exited(code, reason) },
-        "TimeoutExceeded" if code != 0 => Outcome { result: "timeout", ..exited(code, reason) },
-        _ => exited(code, reason),
-    };
     // The container's end is cut to the second, so a turn may begin in the second that follows it, and no later.
-    let turn = told.started.filter(|turn| (started..=finished.minus_seconds(-1)).contains(turn));
+    let turn = entry.started.filter(|turn| (started..=finished.minus_seconds(-1)).contains(turn));
     let extent = if let Some(turn) = turn {
         attributes.push(Attribute::new("tracestamp.step.waited", turn.seconds_since(started)));
         Extent::new(turn, finished)
     } else {
-        if told.started.is_some() {
+        if entry.started.is_some() {
             scribe.subject.note(Note::StepTimeRefused);
         }
         // Killed outright, a step leaves no message either.
@@ -150,69 +135,7 @@ fn step<'a>(
         });
         Extent::at(finished)
     };
-    (extent, outcome, attributes)
-}
-
-fn exited(code: i64, reason: &str) -> Outcome {
-    match (code, reason) {
-        (0, _) => Outcome::SUCCESS,
-        (
-            _,
-            "OOMKilled" | "Evicted" | "NodeShutdown" | "ContainerStatusUnknown" | "StartError" | "ContainerCannotRun",
-        ) => Outcome::failed("error", container_error(reason), format!("exit code {code}")),
-        _ => Outcome::failed("failure", container_error(reason), format!("exit code {code}")),
-    }
-}
-
-fn what(pod: &PodView<'_>, status: &ContainerStatus<'_>) -> SpanWhat {
-    let init = pod.spec.init_containers.iter().flatten().find(|container| container.name == status.name);
-    SpanWhat::of_container(&status.name, init.is_some(), init.is_some_and(|container| container.restarts()))
-}
-
-fn ending<'a>(code: i64, reason: String) -> Vec<Attribute<'a>> {
-    let reason = (!reason.is_empty()).then(|| Attribute::new("k8s.container.status.reason", reason));
-    [Attribute::new("process.exit.code", code)].into_iter().chain(reason).collect()
-}
-
-/// What a container's span says about the container.
-fn told<'a>(pod: &PodView<'a>, status: &'a ContainerStatus<'a>, end: Option<&'a Terminated<'a>>) -> Vec<Attribute<'a>> {
-    let mut attributes = vec![
-        Attribute::new("tracestamp.attempt", pod.attempt),
-        Attribute::new("k8s.container.name", &*status.name),
-        Attribute::new("k8s.container.restart_count", 0_i64),
-    ];
-    // A runtime's id is written with the runtime's scheme in front.
-    let id = end.map_or_else(|| status.container_id(), Terminated::container_id).unwrap_or_default();
-    let id = id.split_once("://").map(|(_, id)| id).filter(|id| !id.is_empty());
-    attributes.extend(id.map(|id| Attribute::new("container.id", id.to_owned())));
-    if end.is_some_and(|end| !status.terminated().is_some_and(|now| std::ptr::eq(now, end))) {
-        // It runs as another image by now, and that is what spec and status name.
-        return attributes;
-    }
-    let mut all = pod.spec.containers.iter().chain(&pod.spec.init_containers).flatten();
-    let image = all.find(|container| container.name == status.name).and_then(|container| container.image.as_deref());
-    attributes.extend(image.map(image_attributes).into_iter().flatten());
-    let digest = status.image_id().filter(|id| id.contains('@'));
-    let digests = digest.map(|digest| Value::TextList(vec![digest]));
-    attributes.extend(digests.map(|digests| Attribute::new("container.image.repo_digests", digests)));
-    attributes
-}
-
-/// Name and tag of an image.
-pub(super) fn image_attributes(image: &str) -> Vec<Attribute<'static>> {
-    let (name, tag) = image_name_and_tag(image);
-    let tags = tag.map(|tag| Value::TextList(vec![Cow::Owned(tag.to_owned())]));
-    let name = Attribute::new("container.image.name", name.to_owned());
-    [name].into_iter().chain(tags.map(|tags| Attribute::new("container.image.tags", tags))).collect()
-}
-
-/// An image reference without digest, cut at the tag; a colon before a slash belongs to a port.
-fn image_name_and_tag(image: &str) -> (&str, Option<&str>) {
-    let image = image.split_once('@').map_or(image, |(name, _)| name);
-    match image.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
-        _ => (image, None),
-    }
+    (extent, outcome::of_step(pod, end, &entry))
 }
 
 fn write<'a>(
@@ -246,21 +169,4 @@ fn write<'a>(
         attributes,
         events: Vec::new(),
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_image_reference_is_cut_into_name_and_tag() {
-        for (image, name, tag) in [
-            ("busybox", "busybox", None),
-            ("reg:5000/a/b", "reg:5000/a/b", None),
-            ("reg:5000/a/b:1.2", "reg:5000/a/b", Some("1.2")),
-            ("a/b:1@sha256:00", "a/b", Some("1")),
-        ] {
-            assert_eq!(image_name_and_tag(image), (name, tag));
-        }
-    }
 }

@@ -1,10 +1,9 @@
-//! What came of a run, an attempt or a container: result, error type and the text that may be told.
-//!
-//! Reasons are those of `tektoncd/pipeline` `pkg/apis/pipeline/v1/{pipelinerun,taskrun}_types.go`, `pkg/pod/status.go`
-//! and of the kubelet. The lists are closed, so that `error.type` stays of low cardinality.
+//! What came of a run, an attempt or a container: result, error type and the text that may be recorded.
 
 use std::borrow::Cow;
 
+use super::reason::run_reason;
+use super::sentence::{self, Known};
 use crate::object::{Condition, StepState};
 use crate::span::Status;
 use crate::text::cut;
@@ -19,16 +18,16 @@ pub(super) struct Outcome {
     pub(super) result: &'static str,
     /// `error.type`, when it failed.
     pub(super) error: Option<&'static str>,
-    /// What may be told about the failure.
+    /// What may be recorded about the failure.
     pub(super) description: String,
 }
 
 impl Outcome {
     pub(super) const SUCCESS: Self = Self { result: "success", error: None, description: String::new() };
-    /// Nothing is said: a part of a run has no result of its own.
+    /// No result attribute: parts of a run have none.
     pub(super) const UNTOLD: Self = Self { result: "", error: None, description: String::new() };
     /// A Pod that failed before its steps could: an init container with a span of its own, or the node, which the TaskRun
-    /// tells.
+    /// shows.
     pub(super) const FAILED_BEFORE_STEPS: Self = Self { result: "error", error: None, description: String::new() };
     pub(super) const SKIPPED: Self = Self { result: "skip", error: None, description: String::new() };
     /// Deleted before its end.
@@ -40,23 +39,34 @@ impl Outcome {
         Self { result, error: Some(error), description }
     }
 
-    /// What a run's or attempt's condition `Succeeded` says; the steps tell what a plain `Failed` does not.
-    pub(super) fn of(succeeded: &Condition<'_>, steps: impl FnOnce() -> Vec<String>) -> Self {
+    /// What the condition `Succeeded` of the object called `object`, or of one of its attempts, says. `steps` are those of
+    /// the same attempt: before Tekton 1.12 the reason is `Failed` whatever the cause, and they or the message show it.
+    pub(super) fn of_run(succeeded: &Condition<'_>, object: &str, steps: &[StepState<'_>]) -> Self {
         if &*succeeded.status != "False" {
             return Self::SUCCESS;
         }
-        let reason = succeeded.reason();
-        let error = known(&RUN_REASONS, reason);
+        let reason = run_reason(succeeded.reason());
         let message = succeeded.message();
-        let result = match reason {
-            "Cancelled" | "PipelineRunCancelled" | "TaskRunCancelled" | "CustomRunCancelled" => "cancellation",
-            "PipelineRunTimeout" | "TaskRunTimeout" | "CustomRunTimedOut" => "timeout",
-            _ if INFRASTRUCTURE.contains(&reason) || told_by_node(&message) => "error",
-            // Before Tekton 1.12 the reason is plain `Failed` whatever the cause.
-            "Failed" if steps().iter().any(|reason| reason == "OOMKilled") => "error",
-            _ => "failure",
+        let sentence = sentence::read(&message, Known { object, steps });
+        let out_of_memory =
+            || steps.iter().filter_map(|step| step.terminated.as_ref()).any(|end| end.reason() == "OOMKilled");
+        let result = match sentence.as_ref().and_then(|(_, sentence)| sentence.result) {
+            Some(result) if reason.is_general => result,
+            _ if reason.is_general && out_of_memory() => "error",
+            _ => reason.result,
         };
-        Self { result, error: Some(error), description: description(reason, &message) }
+        let mut description = Cow::Borrowed(sentence.map_or("", |(text, _)| text));
+        cut(&mut description, DESCRIPTION_LIMIT);
+        Self { result, error: Some(reason.error), description: description.into_owned() }
+    }
+
+    /// The same of a CustomRun: its controller is anybody's, so none of its texts is recorded.
+    pub(super) fn of_custom_run(succeeded: &Condition<'_>) -> Self {
+        if &*succeeded.status != "False" {
+            return Self::SUCCESS;
+        }
+        let reason = run_reason(succeeded.reason());
+        Self::failed(reason.result, reason.error, String::new())
     }
 
     pub(super) fn status<'a>(&self) -> Status<'a> {
@@ -67,167 +77,19 @@ impl Outcome {
     }
 }
 
-/// The reasons of steps' terminations.
-pub(super) fn step_reasons(steps: &[StepState<'_>]) -> Vec<String> {
-    steps.iter().filter_map(|step| step.terminated.as_ref()).map(|end| end.reason().to_owned()).collect()
-}
-
-/// The reason if it is on the list, else OpenTelemetry's fallback.
-fn known(list: &[&'static str], reason: &str) -> &'static str {
-    list.iter().find(|known| **known == reason).copied().unwrap_or("_OTHER")
-}
-
-/// `error.type` of a container: the reason of its termination.
-pub(super) fn container_error(reason: &str) -> &'static str {
-    known(&CONTAINER_REASONS, reason)
-}
-
-/// An eviction or node failure, in the kubelet's words (`pkg/kubelet/eviction/helpers.go`, `pkg/kubelet/nodeshutdown`).
-fn told_by_node(message: &str) -> bool {
-    [
-        "The node was low on resource",
-        "Pod was terminated in response to imminent node shutdown",
-        "The node had condition",
-    ]
-    .iter()
-    .any(|words| message.starts_with(words))
-}
-
-/// The part of a failing condition's message that cannot quote users' values; empty when that is not certain.
-fn description(reason: &str, message: &str) -> String {
-    let told = match reason {
-        "PipelineRunTimeout" | "TaskRunTimeout" => message.contains("failed to finish within"),
-        "TaskRunImagePullFailed" | "PullImageFailed" | "PodEvicted" | "StepOOM" | "SidecarOOM" | "InitContainerOOM" => {
-            true
-        }
-        _ => told_by_node(message),
-    };
-    bounded(if told { message } else { exit_code(message).unwrap_or_default() })
-}
-
-/// `"step-x" exited with code 3`, the one form of a failing step's message (`pkg/pod/status.go`); what follows is left
-/// out.
-fn exit_code(message: &str) -> Option<&str> {
-    const WORDS: &str = "\" exited with code ";
-    let named = message.strip_prefix('"')?;
-    let at = named.find(WORDS).filter(|&at| named.bytes().take(at).all(|b| b.is_ascii_alphanumeric() || b == b'-'))?;
-    let code = named.get(at + WORDS.len()..)?;
-    let digits = code.bytes().take_while(u8::is_ascii_digit).count();
-    message.get(..1 + at + WORDS.len() + digits).filter(|_| digits > 0)
-}
-
-/// The text, bounded, without what follows a question mark in a URL: registries sign those.
-fn bounded(text: &str) -> String {
-    let mut parts = text.split('?');
-    let mut told: Cow<'_, str> = Cow::Owned(parts.next().unwrap_or_default().to_owned());
-    for part in parts {
-        let end = part.find([' ', '"', '\'', '\n']).unwrap_or(part.len());
-        told.to_mut().push_str(part.get(end..).unwrap_or_default());
-    }
-    cut(&mut told, DESCRIPTION_LIMIT);
-    told.into_owned()
-}
-
-/// Reasons that are the cluster's fault and no user's.
-const INFRASTRUCTURE: [&str; 15] = [
-    "CouldntCreateWorkspacePVC",
-    "CreateContainerConfigError",
-    "CreateRunFailed",
-    "ExceededNodeResources",
-    "ExceededResourceQuota",
-    "InitContainerOOM",
-    "PodAdmissionFailed",
-    "PodCreationFailed",
-    "PodEvicted",
-    "PullImageFailed",
-    "ReasonCouldntCreateOrUpdateAffinityAssistantStatefulSet",
-    "SidecarOOM",
-    "StepOOM",
-    "TaskRunImagePullFailed",
-    "TaskRunStopSidecarFailed",
-];
-
-const RUN_REASONS: [&str; 52] = [
-    "CELEvaluationFailed",
-    "Cancelled",
-    "CouldntCreateWorkspacePVC",
-    "CouldntGetPipeline",
-    "CouldntGetPipelineResult",
-    "CouldntGetTask",
-    "CreateContainerConfigError",
-    "CreateRunFailed",
-    "CustomRunCancelled",
-    "CustomRunTimedOut",
-    "CustomRunWorkspaceNotSupported",
-    "ExceededNodeResources",
-    "ExceededResourceQuota",
-    "Failed",
-    "FailureIgnored",
-    "InitContainerFailed",
-    "InitContainerOOM",
-    "InternalError",
-    "InvalidMatrixParameterTypes",
-    "InvalidParamValue",
-    "InvalidPipelineResourceBindings",
-    "InvalidPipelineResultReference",
-    "InvalidTaskResultReference",
-    "InvalidTaskRunSpecs",
-    "InvalidWorkspaceBindings",
-    "ObjectParameterMissKeys",
-    "ParamArrayIndexingInvalid",
-    "ParameterMissing",
-    "ParameterTypeMismatch",
-    "PipelineInvalidGraph",
-    "PipelineRunCancelled",
-    "PipelineRunTimeout",
-    "PipelineValidationFailed",
-    "PodAdmissionFailed",
-    "PodCreationFailed",
-    "PodEvicted",
-    "PullImageFailed",
-    "ReasonCouldntCreateOrUpdateAffinityAssistantStatefulSet",
-    "RequiredWorkspaceMarkedOptional",
-    "ResourceVerificationFailed",
-    "SidecarFailed",
-    "SidecarOOM",
-    "StepFailed",
-    "StepOOM",
-    "TaskRunCancelled",
-    "TaskRunImagePullFailed",
-    "TaskRunResolutionFailed",
-    "TaskRunResultLargerThanAllowedLimit",
-    "TaskRunStopSidecarFailed",
-    "TaskRunTimeout",
-    "TaskRunValidationFailed",
-    "TaskValidationFailed",
-];
-
-const CONTAINER_REASONS: [&str; 14] = [
-    "Cancelled",
-    "Completed",
-    "ContainerCannotRun",
-    "ContainerStatusUnknown",
-    "Continued",
-    "CreateContainerError",
-    "DeadlineExceeded",
-    "Error",
-    "Evicted",
-    "NodeShutdown",
-    "OOMKilled",
-    "Skipped",
-    "StartError",
-    "TimeoutExceeded",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(reason: &str, message: &str, steps: &[&str]) -> Outcome {
-        let json = serde_json::json!({"type": "Succeeded", "status": "False", "reason": reason, "message": message});
-        let json = json.to_string();
-        let condition: Condition<'_> = serde_json::from_str(&json).unwrap();
-        Outcome::of(&condition, || steps.iter().map(|&step| step.to_owned()).collect())
+    fn of(reason: &str, message: &str, step_reasons: &[&str]) -> Outcome {
+        let condition =
+            serde_json::json!({"type": "Succeeded", "status": "False", "reason": reason, "message": message});
+        let condition = condition.to_string();
+        let steps =
+            step_reasons.iter().map(|reason| serde_json::json!({"name": "unit", "terminated": {"reason": reason}}));
+        let steps = serde_json::Value::from_iter(steps).to_string();
+        let steps: Vec<StepState<'_>> = serde_json::from_str(&steps).unwrap();
+        Outcome::of_run(&serde_json::from_str(&condition).unwrap(), "app", &steps)
     }
 
     #[test]
@@ -235,20 +97,43 @@ mod tests {
         for (reason, steps, result) in [
             ("Failed", &["Error"][..], "failure"),
             ("Failed", &["OOMKilled"], "error"),
+            ("FailureIgnored", &["OOMKilled"], "error"),
             ("StepFailed", &[], "failure"),
             ("StepOOM", &[], "error"),
             ("PodEvicted", &[], "error"),
+            ("InitContainerFailed", &[], "error"),
             ("TaskRunImagePullFailed", &[], "error"),
             ("TaskRunTimeout", &[], "timeout"),
             ("PipelineRunTimeout", &[], "timeout"),
             ("Cancelled", &[], "cancellation"),
             ("TaskRunCancelled", &[], "cancellation"),
             ("ParameterMissing", &[], "failure"),
+            ("CreateRunFailed", &[], "failure"),
             ("WhatNobodyKnows", &[], "failure"),
         ] {
             assert_eq!(of(reason, "", steps).result, result, "{reason}");
         }
-        assert_eq!(of("Failed", "The node was low on resource: memory.", &[]).result, "error");
+    }
+
+    #[test]
+    fn a_general_reason_leaves_the_result_to_the_message() {
+        for (reason, message, result) in [
+            ("Failed", "The node was low on resource: memory. ", "error"),
+            ("Failed", "init container failed, \"prepare\" exited with code 255", "error"),
+            ("Failed", "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match", "error"),
+            ("Failed", "\"step-unit\" exited because the step exceeded the specified timeout limit", "timeout"),
+            ("StepFailed", "\"step-unit\" exited because the step exceeded the specified timeout limit", "timeout"),
+            ("Failed", "\"step-unit\" exited with code 1", "failure"),
+            (
+                "TaskRunCancelled",
+                "TaskRun \"app\" was cancelled. TaskRun cancelled as the PipelineRun it belongs to has timed out.",
+                "timeout",
+            ),
+            // A reason that says more than the message.
+            ("InvalidParamValue", "The node was low on resource: memory. ", "failure"),
+        ] {
+            assert_eq!(of(reason, message, &["Error"]).result, result, "{reason} {message}");
+        }
     }
 
     #[test]
@@ -258,23 +143,34 @@ mod tests {
     }
 
     #[test]
-    fn only_text_that_cannot_quote_users_values_is_told() {
-        for (reason, message, told) in [
-            ("Failed", "\"step-build\" exited with code 3: token=s3cret", "\"step-build\" exited with code 3"),
-            ("Failed", "\"step-build s3cret\" exited with code 3", ""),
-            ("Failed", "s3cret \"step-build\" exited with code 3", ""),
+    fn only_the_sentence_of_a_message_is_recorded() {
+        for (reason, message, recorded) in [
+            ("Failed", "\"step-unit\" exited with code 3: token=s3cret", "\"step-unit\" exited with code 3"),
+            ("Failed", "\"step-unit\" exited with code -1073741510", "\"step-unit\" exited with code -1073741510"),
+            ("Failed", "\"step-unit s3cret\" exited with code 3", ""),
+            ("Failed", "s3cret \"step-unit\" exited with code 3", ""),
             ("InvalidParamValue", "param token has value s3cret", ""),
-            ("TaskRunCancelled", "TaskRun \"x\" was cancelled. s3cret", ""),
+            ("PodEvicted", "s3cret", ""),
+            ("TaskRunCancelled", "TaskRun \"app\" was cancelled. s3cret", "TaskRun \"app\" was cancelled."),
             (
                 "TaskRunTimeout",
-                "TaskRun \"x\" failed to finish within \"10s\"",
-                "TaskRun \"x\" failed to finish within \"10s\"",
+                "TaskRun \"app\" failed to finish within \"10s\"\nPrevious status: [Failed] s3cret",
+                "TaskRun \"app\" failed to finish within \"10s\"",
+            ),
+            (
+                "TaskRunImagePullFailed",
+                "the step \"unit\" in TaskRun \"app\" failed to pull the image \"bot:s3cret@r/x\". The pod …",
+                "the step \"unit\" in TaskRun \"app\" failed to pull the image",
             ),
         ] {
-            assert_eq!(of(reason, message, &[]).description, told, "{message}");
+            assert_eq!(of(reason, message, &["Error"]).description, recorded, "{message}");
         }
-        assert_eq!(of("PodEvicted", &"é".repeat(500), &[]).description.len(), 256);
-        let pulled = of("TaskRunImagePullFailed", "Get \"https://r/x?X-Signature=s3cret\": denied", &[]);
-        assert_eq!(pulled.description, "Get \"https://r/x\": denied");
+    }
+
+    #[test]
+    fn nothing_of_a_custom_runs_message_is_recorded() {
+        let json = r#"{"type": "Succeeded", "status": "False", "reason": "Failed", "message": "OOMKilled"}"#;
+        let outcome = Outcome::of_custom_run(&serde_json::from_str(json).unwrap());
+        assert_eq!((outcome.result, outcome.error, &*outcome.description), ("failure", Some("Failed"), ""));
     }
 }

@@ -1,12 +1,13 @@
 //! PipelineRun, TaskRun and CustomRun.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
-use super::Change;
-use super::outcome::{Outcome, step_reasons};
+use super::outcome::Outcome;
 use super::scribe::{Draft, Extent, Scribe};
+use super::{Change, run_name, vcs};
 use crate::Timestamp;
-use crate::object::{Kind, Object, RunSpec, Status};
+use crate::object::{Condition, Kind, Object, Status, StepState};
 use crate::span::{Attribute, Event, SpanWhat};
 use crate::subject::Subject;
 
@@ -51,11 +52,23 @@ fn ended_run(scribe: &mut Scribe<'_, '_>) {
     let Some(status) = &scribe.subject.object.status else { return };
     let Some(succeeded) = status.ended() else { return };
     let Some(created) = scribe.subject.metadata.created() else { return };
-    let outcome = Outcome::of(succeeded, || step_reasons(&status.steps()));
+    let outcome = outcome(scribe.subject, succeeded, || status.steps());
     // Controllers of custom tasks may leave completionTime out; the condition changed with this very transition.
     let told = status.completed().or_else(|| succeeded.changed());
     let extent = Extent::new(created, told.unwrap_or(scribe.received)).received(told.is_none());
     write_run(scribe, status, extent, &outcome);
+}
+
+fn outcome<'a, S: Deref<Target = [StepState<'a>]>>(
+    subject: &Subject<'a>,
+    succeeded: &Condition<'a>,
+    steps: impl FnOnce() -> S,
+) -> Outcome {
+    match subject.kind {
+        Kind::CustomRun => Outcome::of_custom_run(succeeded),
+        Kind::TaskRun if &*succeeded.status == "False" => Outcome::of_run(succeeded, subject.name(), &steps()),
+        _ => Outcome::of_run(succeeded, subject.name(), &[]),
+    }
 }
 
 fn deleted_run(scribe: &mut Scribe<'_, '_>) {
@@ -121,7 +134,7 @@ fn attempts(scribe: &mut Scribe<'_, '_>, old: &Object<'_>) {
     for (index, entry) in new.retries().iter().enumerate().skip(known) {
         let (Some(began), Some(ended)) = (entry.started(), entry.completed()) else { continue };
         let Some(succeeded) = entry.succeeded() else { continue };
-        let outcome = Outcome::of(succeeded, || step_reasons(&entry.steps()));
+        let outcome = outcome(scribe.subject, succeeded, || entry.steps());
         let created = scribe.subject.metadata.created().unwrap_or(began);
         let run = Extent::new(created, ended.max(created));
         attempt(scribe, index + 1, Extent::new(began, ended).within(run), outcome);
@@ -139,8 +152,8 @@ fn attempt(scribe: &mut Scribe<'_, '_>, n: usize, extent: Extent, outcome: Outco
 fn own<'a>(scribe: &mut Scribe<'_, 'a>, extent: Extent, outcome: &Outcome, events: Vec<Event<'a>>) {
     let subject = scribe.subject;
     let uid = Cow::Borrowed(subject.metadata.uid.as_deref().unwrap_or_default());
-    let of = low_cardinality_name(subject);
-    let task = subject.labels.get_filled("tekton.dev/pipelineTask");
+    let of = run_name::definition(subject);
+    let task = run_name::task(subject);
     let attribute = |key, value: Option<Cow<'a, str>>| value.map(|value| Attribute::new(key, value));
     let url = subject.config.trace_url.as_ref().map(|template| Cow::Owned(template.of(scribe.identity.context)));
     let (what, name, attributes) = if subject.kind == Kind::PipelineRun {
@@ -150,6 +163,7 @@ fn own<'a>(scribe: &mut Scribe<'_, 'a>, extent: Extent, outcome: &Outcome, event
             attribute("cicd.pipeline.action.name", Some("RUN".into())),
             attribute("cicd.pipeline.name", of),
             attribute("cicd.pipeline.run.url.full", url),
+            attribute("tracestamp.parent.pipelinerun", parent_run(subject)),
         ];
         (SpanWhat::PipelineRun, name, attributes)
     } else {
@@ -161,61 +175,18 @@ fn own<'a>(scribe: &mut Scribe<'_, 'a>, extent: Extent, outcome: &Outcome, event
             attribute("cicd.pipeline.task.name", alone),
             attribute("cicd.pipeline.task.run.url.full", url),
             None,
+            None,
         ];
         (what, task.or(of).unwrap_or(Cow::Borrowed("RUN")), attributes)
     };
-    let attributes = attributes.into_iter().flatten().chain(vcs(subject)).collect();
+    let attributes = attributes.into_iter().flatten().chain(vcs::attributes(subject)).collect();
     let (span_id, parent) = (scribe.own(), scribe.identity.parent);
     scribe.write_own(Draft { what, span_id, parent, name, extent, outcome: outcome.clone(), attributes, events });
 }
 
-/// What a run is a run of; never the run's own name, which is different each time.
-fn low_cardinality_name<'a>(subject: &Subject<'a>) -> Option<Cow<'a, str>> {
-    let spec = RunSpec::parse(subject.object.spec);
-    let reference = match subject.kind {
-        Kind::PipelineRun => spec.pipeline_ref,
-        Kind::TaskRun => spec.task_ref,
-        _ => spec.custom_ref,
-    };
-    let label = match subject.kind {
-        Kind::PipelineRun => "tekton.dev/pipeline",
-        _ => "tekton.dev/task",
-    };
-    // Of an embedded definition Tekton writes the run's own name there.
-    let resolved = || subject.labels.get_filled(label).filter(|name| **name != *subject.name());
-    let original = || {
-        let key = "pipelinesascode.tekton.dev/original-prname";
-        subject
-            .labels
-            .get_filled(key)
-            .or_else(|| subject.annotations.get_filled(key))
-            .filter(|_| subject.kind == Kind::PipelineRun)
-    };
-    let generated = || subject.metadata.generate_name.as_deref().map(|name| Cow::Borrowed(name.trim_end_matches('-')));
-    reference
-        .and_then(|reference| reference.name)
-        .map(crate::object::Text::into_cow)
-        .or_else(resolved)
-        .or_else(original)
-        .or_else(generated)
-        .filter(|name| !name.is_empty())
-}
-
-/// Where the run's source comes from, as Pipelines-as-Code's labels tell
-/// (`openshift-pipelines/pipelines-as-code` `pkg/apis/pipelinesascode/keys/keys.go`).
-fn vcs<'a>(subject: &Subject<'a>) -> Vec<Attribute<'a>> {
-    const KEYS: [(&str, &str); 5] = [
-        ("sha", "vcs.ref.head.revision"),
-        ("url-repository", "vcs.repository.name"),
-        ("url-org", "vcs.owner.name"),
-        ("pull-request", "vcs.change.id"),
-        ("git-provider", "vcs.provider.name"),
-    ];
-    let told = KEYS.iter().filter_map(|(label, key)| {
-        let value = subject.labels.get_filled(&format!("pipelinesascode.tekton.dev/{label}"))?;
-        Some(Attribute::new(key, value))
-    });
-    told.collect()
+/// The name of the run whose task a child PipelineRun is.
+fn parent_run<'a>(subject: &Subject<'a>) -> Option<Cow<'a, str>> {
+    subject.owner().filter(|(_, kind)| *kind == Kind::PipelineRun).map(|(owner, _)| Cow::Borrowed(&*owner.name))
 }
 
 /// Skipped tasks of a run; the step states that Tekton invents on cancel and timeout (TEP-0136). Neither has an instant

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::outcome::Outcome;
+use super::run_name;
 use crate::Timestamp;
 use crate::context::{SpanId, Traceparent};
 use crate::identity::Identity;
@@ -16,6 +17,8 @@ use crate::text::cut;
 const EVENTS_LIMIT: usize = 128;
 /// The longest text of a span, in bytes: what objects hold is theirs to choose, up to their own size.
 pub(super) const VALUE_LIMIT: usize = 1024;
+/// The most texts in one attribute.
+const LIST_LIMIT: usize = 16;
 /// The most spans of one change. A run with as many retries or a Pod with as many containers is not real.
 const SPANS_LIMIT: usize = 512;
 
@@ -129,13 +132,13 @@ impl<'s, 'a> Scribe<'s, 'a> {
         attributes.extend(outcome.error.map(|error| Attribute::new("error.type", error)));
         attributes.extend(extent.received.then(|| Attribute::new("tracestamp.end", "received")));
         attributes.extend(extent.clamped.then(|| Attribute::new("tracestamp.clamped", true)));
-        events.truncate(EVENTS_LIMIT);
-        let told = events.iter_mut().flat_map(|event| &mut event.attributes);
-        for attribute in told.chain(&mut attributes) {
-            if let Value::Text(text) = &mut attribute.value {
-                cut(text, VALUE_LIMIT);
-            }
+        if events.len() > EVENTS_LIMIT {
+            self.subject.note(Note::EventsDropped);
+            events.truncate(EVENTS_LIMIT);
         }
+        let mut resource = self.resource();
+        let of_events = events.iter_mut().flat_map(|event| &mut event.attributes);
+        of_events.chain(&mut attributes).chain(&mut resource).for_each(cut_value);
         SpanRecord {
             what,
             context: Traceparent { span_id, ..self.identity.context },
@@ -146,7 +149,7 @@ impl<'s, 'a> Scribe<'s, 'a> {
             start: extent.start,
             end: extent.end,
             status,
-            resource: self.resource(),
+            resource,
             attributes,
             events,
             links: Vec::new(),
@@ -162,9 +165,9 @@ impl<'s, 'a> Scribe<'s, 'a> {
         ];
         let run = match subject.kind {
             Kind::PipelineRun => subject.metadata.uid.as_deref().map(Cow::Borrowed),
-            _ => subject.labels.get_filled("tekton.dev/pipelineRunUID").or_else(|| {
-                let (owner, kind) = subject.owner()?;
-                (kind == Kind::PipelineRun).then_some(Cow::Borrowed(&*owner.uid))
+            _ => subject.owner().and_then(|(owner, kind)| {
+                let owners = || (kind == Kind::PipelineRun).then_some(Cow::Borrowed(&*owner.uid));
+                subject.labels.get_filled("tekton.dev/pipelineRunUID").or_else(owners)
             }),
         };
         resource.extend(run.map(|run| Attribute::new("cicd.pipeline.run.id", run)));
@@ -174,7 +177,8 @@ impl<'s, 'a> Scribe<'s, 'a> {
     /// What every span of this object says about where it belongs.
     fn common(&self) -> Vec<Attribute<'a>> {
         let subject = self.subject;
-        let label = |key: &str| subject.labels.get_filled(key);
+        // Labels of a run that no run controls are copied from another.
+        let label = |key: &str| subject.labels.get_filled(key).filter(|_| subject.owner().is_some());
         let name = || Some(Cow::Borrowed(subject.name()));
         let mut attributes = Vec::with_capacity(24);
         let mut put = |key: &'static str, value: Option<Cow<'a, str>>| {
@@ -195,9 +199,7 @@ impl<'s, 'a> Scribe<'s, 'a> {
                 put("k8s.pod.uid", subject.metadata.uid.as_deref().map(Cow::Borrowed));
             }
         }
-        if subject.kind != Kind::PipelineRun {
-            put("cicd.pipeline.task.name", label("tekton.dev/pipelineTask"));
-        }
+        put("cicd.pipeline.task.name", run_name::task(subject));
         self.configured(&mut attributes);
         attributes
     }
@@ -221,6 +223,19 @@ impl<'s, 'a> Scribe<'s, 'a> {
                 Some(Attribute { key: format!("{object}.{kind}.{key}").into(), value: Value::from(value) })
             }));
         }
+    }
+}
+
+/// Cuts every text of an attribute; of a list, the list as well.
+fn cut_value(attribute: &mut Attribute<'_>) {
+    cut(&mut attribute.key, VALUE_LIMIT);
+    match &mut attribute.value {
+        Value::Text(text) => cut(text, VALUE_LIMIT),
+        Value::TextList(list) => {
+            list.truncate(LIST_LIMIT);
+            list.iter_mut().for_each(|text| cut(text, VALUE_LIMIT));
+        }
+        Value::Int(_) | Value::Double(_) | Value::Bool(_) => {}
     }
 }
 

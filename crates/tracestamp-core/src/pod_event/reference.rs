@@ -2,12 +2,13 @@
 
 use serde::Deserialize;
 
+use crate::dns;
 use crate::object::{Braced, Object, Text};
 
 /// The longest uid of an object that is believed: a UUID's, with room.
 pub const UID_LIMIT: usize = 64;
-/// A DNS subdomain (`k8s.io/apimachinery` `pkg/util/validation`).
-pub(crate) const NAME_LIMIT: usize = 253;
+/// The longest name of an object.
+pub(crate) const NAME_LIMIT: usize = dns::SUBDOMAIN_LIMIT;
 
 /// `core/v1` ObjectReference: `involvedObject`, and `regarding` in events.k8s.io/v1.
 #[derive(Debug, Deserialize)]
@@ -38,10 +39,9 @@ impl<'a> Reference<'a> {
     /// The Pod's uid and name, when they can be such.
     pub(super) fn pod(&self) -> Option<(&str, &str)> {
         let uid = self.uid.as_deref().filter(|uid| (1..=UID_LIMIT).contains(&uid.len()))?;
-        let name = self.name.as_deref().filter(|name| (1..=NAME_LIMIT).contains(&name.len()))?;
         // It may become part of a path.
-        let subdomain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
-        (name.bytes().all(subdomain) && !name.starts_with('.')).then_some((uid, name))
+        let name = self.name.as_deref().filter(|name| dns::is_subdomain(name))?;
+        Some((uid, name))
     }
 
     /// The container in `spec.containers{build}` or `spec.initContainers{prepare}`

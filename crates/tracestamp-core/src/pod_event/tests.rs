@@ -3,9 +3,13 @@ use super::*;
 const POD: &str = r#"{"kind":"Pod","apiVersion":"v1","name":"build-pod","uid":"e74eaaa4-dd3d-4461-86ec-ad78a3b160fe","fieldPath":"spec.containers{step-s}"}"#;
 
 fn read_json(json: &serde_json::Value) -> Reading {
+    read_in("ci", json)
+}
+
+fn read_in(namespace: &str, json: &serde_json::Value) -> Reading {
     let json = json.to_string();
     let object = serde_json::from_str(&json).unwrap();
-    Topic::of(&object).map_or(Reading::Other, |topic| read(topic, &object, "ci"))
+    Topic::of(&object).map_or(Reading::Other, |topic| read(topic, &object, namespace))
 }
 
 fn event(reason: &str, message: &str) -> serde_json::Value {
@@ -116,15 +120,26 @@ fn what_anybody_may_write_is_bounded() {
             assert_eq!(read_json(&event), Reading::Unreadable, "{field}");
         }
     }
-    for name in ["../secrets/token", "..", "a/b", "a?b", "A"] {
-        let mut event = event("Killing", "");
-        event["involvedObject"]["name"] = name.into();
-        assert_eq!(read_json(&event), Reading::Unreadable, "{name}");
-    }
-    let killing = event("Killing", "").to_string();
-    let killing = serde_json::from_str(&killing).unwrap();
-    assert_eq!(read(Topic::of(&killing).unwrap(), &killing, &image), Reading::Unreadable);
     let mut long = event("Killing", "");
     long["involvedObject"]["fieldPath"] = format!("spec.containers{{{image}}}").into();
     assert_eq!(told(read_json(&long)).container, None);
+}
+
+#[test]
+fn an_event_whose_pod_could_not_be_at_the_path_that_it_names_is_unreadable() {
+    let long = "a".repeat(254);
+    for part in
+        ["", ".", "..", "../secrets/token", "a/b", "a?b", "a#b", "%2e%2e", "a%2fb", "a..b", "a.", "-a", "A", "ü", &long]
+    {
+        let killing = event("Killing", "");
+        assert_eq!(read_in(part, &killing), Reading::Unreadable, "namespace {part:?}");
+        let mut of_pod = killing;
+        of_pod["involvedObject"]["name"] = part.into();
+        assert_eq!(read_json(&of_pod), Reading::Unreadable, "name {part:?}");
+    }
+    // A Pod's name may have dots, a namespace may not.
+    let mut dotted = event("Killing", "");
+    dotted["involvedObject"]["name"] = "build.1.pod".into();
+    assert_eq!(told(read_json(&dotted)).pod_name, "build.1.pod");
+    assert_eq!(read_in("a.b", &dotted), Reading::Unreadable);
 }

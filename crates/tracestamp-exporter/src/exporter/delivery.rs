@@ -53,6 +53,7 @@ impl Exporter {
     fn fresh(&self, payloads: &[Vec<u8>]) -> Vec<SpanRecord<'static>> {
         let mut ids = HashSet::new();
         let mut records = Vec::with_capacity(payloads.len());
+        let mut unreadable = (0_u32, None);
         for payload in payloads {
             match span::decode(payload) {
                 Ok(record) => {
@@ -64,10 +65,15 @@ impl Exporter {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "A record in the spool cannot be read, it is dropped.");
                     self.metrics.dropped("undecodable", 1);
+                    unreadable.0 += 1;
+                    unreadable.1.get_or_insert(error);
                 }
             }
+        }
+        // Once a batch: a spool full of empty records would otherwise fill the log.
+        if let (records, Some(error)) = unreadable {
+            tracing::warn!(%error, records, "Records in the spool cannot be read, they are dropped.");
         }
         records
     }
@@ -104,13 +110,13 @@ impl Exporter {
         match &outcome {
             Ok(accepted) if accepted.rejected > 0 => self.metrics.delivery("partial"),
             Ok(_) => self.metrics.delivery("ok"),
-            Err(Failure { verdict, code, message }) => {
+            Err(Failure { verdict, code, reason }) => {
                 let result = match verdict {
                     Verdict::Retry(_) => "retry",
                     Verdict::TooLarge => "too_large",
                     Verdict::Final => "refused",
                 };
-                tracing::warn!(code, message, result, spans, "A delivery failed.");
+                tracing::warn!(code, reason, result, spans, "A delivery failed.");
                 self.metrics.delivery(result);
                 self.metrics.backend_error(code);
             }
@@ -122,10 +128,15 @@ impl Exporter {
         // Whatever the receiver says, no more than there were.
         let rejected = usize::try_from(accepted.rejected).unwrap_or(spans).min(spans);
         if rejected > 0 {
-            tracing::warn!(rejected, spans, message = accepted.message, "The receiver threw spans away.");
+            tracing::warn!(
+                rejected,
+                spans,
+                backend_message = accepted.backend_message,
+                "The receiver threw spans away."
+            );
             self.metrics.dropped("rejected", rejected);
-        } else if !accepted.message.is_empty() {
-            tracing::warn!(message = accepted.message, "The receiver warns.");
+        } else if !accepted.backend_message.is_empty() {
+            tracing::warn!(backend_message = accepted.backend_message, "The receiver warns.");
         }
         self.metrics.delivered.inc_by((spans - rejected) as u64);
     }

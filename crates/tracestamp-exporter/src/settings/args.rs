@@ -1,11 +1,12 @@
 //! The OTLP flags and variables (OpenTelemetry specification, "OpenTelemetry Protocol Exporter").
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
 
 /// Where and how spans are delivered. An empty variable counts as unset.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Default)]
 #[command(next_help_heading = "OTLP (what is for traces alone wins over what is for all signals)")]
 pub struct OtlpArgs {
     /// The receiver. For HTTP, /v1/traces is appended.
@@ -24,10 +25,10 @@ pub struct OtlpArgs {
     #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", value_name = "PROTOCOL")]
     pub traces_protocol: Option<String>,
     /// Headers sent with every request, as name=value,name=value with values percent-encoded.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_HEADERS", value_name = "LIST", hide_env_values = true)]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_HEADERS", value_name = "LIST")]
     pub headers: Option<String>,
     /// The same for traces.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_HEADERS", value_name = "LIST", hide_env_values = true)]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_HEADERS", value_name = "LIST")]
     pub traces_headers: Option<String>,
     /// A file of further headers in the same form, on any number of lines. It may change; its headers win.
     #[arg(long, env = "TRACESTAMP_HEADERS_FILE", value_name = "FILE")]
@@ -70,8 +71,14 @@ pub struct OtlpArgs {
     pub traces_insecure: Option<String>,
 }
 
+/// Without values: they hold passwords, keys and tokens.
+impl fmt::Debug for OtlpArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OtlpArgs").finish_non_exhaustive()
+    }
+}
+
 /// A value, and what to call it when it is wrong.
-#[derive(Clone, Debug)]
 pub(super) struct Given {
     pub(super) value: String,
     pub(super) setting: String,

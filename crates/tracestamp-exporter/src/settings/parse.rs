@@ -22,15 +22,15 @@ pub(super) fn endpoint(
     let scheme = if insecure { "http" } else { "https" };
     let has_scheme = endpoint.value.contains("://");
     let text = if has_scheme { endpoint.value.clone() } else { format!("{scheme}://{}", endpoint.value) };
-    let mut url = Url::parse(&text).map_err(|error| invalid(&format!("`{}`: {error}", endpoint.value)))?;
+    let mut url = Url::parse(&text).map_err(|error| invalid(&format!("it is no URL: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-        return Err(invalid(&format!("`{}` is no http or https URL", endpoint.value)));
+        return Err(invalid("it is no http or https URL"));
     }
     let by_port = if url.port() == Some(4317) { Protocol::Grpc } else { Protocol::HttpProtobuf };
     let protocol = protocol.unwrap_or(by_port);
     if protocol == Protocol::HttpProtobuf {
         if !has_scheme {
-            return Err(invalid(&format!("`{}` needs http:// or https:// in front", endpoint.value)));
+            return Err(invalid("it needs http:// or https:// in front"));
         }
         if is_base {
             let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));
@@ -44,7 +44,7 @@ pub(super) fn protocol(given: &Given) -> Result<Protocol, InvalidSetting> {
     match given.value.as_str() {
         "grpc" => Ok(Protocol::Grpc),
         "http/protobuf" => Ok(Protocol::HttpProtobuf),
-        other => Err(InvalidSetting::new(&given.setting, format!("`{other}` is none of grpc, http/protobuf"))),
+        _ => Err(InvalidSetting::new(&given.setting, "it is none of grpc, http/protobuf")),
     }
 }
 
@@ -52,28 +52,29 @@ pub(super) fn bool(given: &Given) -> Result<bool, InvalidSetting> {
     match given.value.to_ascii_lowercase().as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
-        other => Err(InvalidSetting::new(&given.setting, format!("`{other}` is none of true, false"))),
+        _ => Err(InvalidSetting::new(&given.setting, "it is none of true, false")),
     }
 }
 
 pub(super) fn timeout(given: &Given) -> Result<Duration, InvalidSetting> {
     let millis = u64::from_str(&given.value).ok().filter(|&millis| millis > 0);
-    millis.map(Duration::from_millis).ok_or_else(|| {
-        InvalidSetting::new(&given.setting, format!("`{}` is no number of milliseconds above 0", given.value))
-    })
+    millis
+        .map(Duration::from_millis)
+        .ok_or_else(|| InvalidSetting::new(&given.setting, "it is no number of milliseconds above 0"))
 }
 
 pub(super) fn compression(given: &Given) -> Result<bool, InvalidSetting> {
     match given.value.as_str() {
         "gzip" => Ok(true),
         "none" => Ok(false),
-        other => Err(InvalidSetting::new(&given.setting, format!("`{other}` is none of gzip, none"))),
+        _ => Err(InvalidSetting::new(&given.setting, "it is none of gzip, none")),
     }
 }
 
 pub(super) fn add_headers(headers: &mut HeaderMap, list: &str) -> Result<(), String> {
-    for (name, value) in otlp::pairs(list).map_err(|error| error.to_string())? {
-        let invalid = || format!("the header `{name}` cannot be sent");
+    for (index, (name, value)) in otlp::pairs(list).map_err(|error| error.to_string())?.into_iter().enumerate() {
+        // Not even the name: of a line as curl takes it, `name: value`, all up to an `=` in the value would be that.
+        let invalid = || format!("item {} is no header; one is written name=value, not name: value", index + 1);
         let mut value = HeaderValue::from_str(&value).map_err(|_| invalid())?;
         value.set_sensitive(true);
         headers.insert(HeaderName::from_str(&name).map_err(|_| invalid())?, value);

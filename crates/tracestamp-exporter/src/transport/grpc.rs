@@ -1,6 +1,7 @@
 //! OTLP/gRPC.
 
 use std::error::Error;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
@@ -15,12 +16,18 @@ use super::{Failure, Verdict, authorities, chain, invalid_tls};
 use crate::settings::{InvalidSetting, Target};
 
 /// A lazy HTTP/2 connection.
-#[derive(Debug)]
 pub(crate) struct Grpc {
     endpoint: Endpoint,
     channel: Mutex<Channel>,
     metadata: MetadataMap,
     gzip: bool,
+}
+
+/// Without URL and headers: they hold passwords, keys and tokens.
+impl fmt::Debug for Grpc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grpc").finish_non_exhaustive()
+    }
 }
 
 impl Grpc {
@@ -80,7 +87,7 @@ fn endpoint(target: &Target) -> Result<Endpoint, InvalidSetting> {
         if let Some(identity) = &target.identity {
             tls = tls.identity(Identity::from_pem(&identity.certificate, &identity.key));
         }
-        endpoint = endpoint.tls_config(tls).map_err(|error| invalid_tls(target, chain(&error)))?;
+        endpoint = endpoint.tls_config(tls).map_err(|_| invalid_tls(target))?;
     }
     Ok(endpoint)
 }

@@ -1,5 +1,6 @@
 //! OTLP/HTTP with binary protobuf.
 
+use std::fmt;
 use std::io::Write;
 use std::time::Duration;
 
@@ -18,7 +19,6 @@ const PROTOBUF: &str = "application/x-protobuf";
 const MAX_RESPONSE: usize = 4 << 20;
 
 /// A pool of connections.
-#[derive(Debug)]
 pub(crate) struct Http {
     client: Client,
     url: Url,
@@ -26,9 +26,16 @@ pub(crate) struct Http {
     gzip: bool,
 }
 
+/// Without URL and headers: they hold passwords, keys and tokens.
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").finish_non_exhaustive()
+    }
+}
+
 impl Http {
     pub(super) fn new(target: &Target) -> Result<Self, InvalidSetting> {
-        let invalid = |error: reqwest::Error| invalid_tls(target, chain(&error));
+        let invalid = |_| invalid_tls(target);
         let mut builder = Client::builder()
             .timeout(target.timeout)
             .user_agent(crate::USER_AGENT)
@@ -60,13 +67,13 @@ impl Http {
         } else {
             request.body(body)
         };
-        let response = request.send().await.map_err(|error| unanswered(&error))?;
+        let response = request.send().await.map_err(unanswered)?;
         let status = response.status();
         if !status.is_success() {
-            let message = status.canonical_reason().unwrap_or_default();
-            return Err(Failure::new(verdict(status, response.headers()), status.as_str(), message));
+            let reason = status.canonical_reason().unwrap_or_default();
+            return Err(Failure::new(verdict(status, response.headers()), status.as_str(), reason));
         }
-        let body = read(response).await.map_err(|error| unanswered(&error))?;
+        let body = read(response).await.map_err(unanswered)?;
         // The request was taken, so an answer that is none must not send it again.
         Ok(ExportTraceServiceResponse::decode(body.as_slice()).unwrap_or_default())
     }
@@ -92,13 +99,13 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Nothing, or not all of an answer, came back: the specification asks to try again.
-fn unanswered(error: &reqwest::Error) -> Failure {
-    let code = match error {
+fn unanswered(error: reqwest::Error) -> Failure {
+    let code = match &error {
         error if error.is_timeout() => "timeout",
         error if error.is_connect() => "connect",
         _ => "connection",
     };
-    Failure::new(Verdict::Retry(None), code, &chain(error))
+    Failure::new(Verdict::Retry(None), code, &chain(&error.without_url()))
 }
 
 async fn read(mut response: Response) -> reqwest::Result<Vec<u8>> {

@@ -6,6 +6,7 @@ mod absence;
 mod bench;
 mod door;
 mod grpc;
+mod hostile;
 mod http;
 mod process;
 mod receiver;

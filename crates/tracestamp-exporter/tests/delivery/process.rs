@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use crate::bench::{Bench, until};
-use crate::receiver::Receiver;
+use crate::receiver::{Answer, Receiver};
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tracestamp-exporter"));
@@ -106,4 +106,45 @@ async fn without_an_endpoint_the_program_is_ready_and_says_so_once() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8(output.stderr).unwrap().matches("tracing is off").count(), 1);
+}
+
+/// The log until the process has delivered what was there.
+async fn log_of(format: &str, answer: Answer) -> String {
+    let (bench, receiver, port) = (Bench::new(), Receiver::new([answer]), free_port());
+    bench.record(&["a"]);
+    let child = program()
+        .arg("--spool-dir")
+        .arg(bench.dir.path())
+        .args(["--admin-address", &format!("127.0.0.1:{port}"), "--log-format", format, "--log-level", "trace"])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}?key=s3cr3t", receiver.serve_http().await))
+        .spawn()
+        .unwrap();
+    until(|| !receiver.received().is_empty()).await;
+    until(|| get(port, "/metrics").is_some_and(|text| text.contains("tracestamp_deliveries_total{"))).await;
+    terminate(&child);
+    String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_text_of_a_backend_is_a_field_of_its_own_on_a_line_of_ours() {
+    const FORGED: &str = "all is well\r\n2026-11-25T08:00:00Z  INFO tracestamp_exporter: FORGED";
+    for format in ["text", "json"] {
+        let log = log_of(format, Answer::PartialWith(FORGED)).await;
+        let line = log.lines().find(|line| line.contains("all is well")).unwrap_or_else(|| panic!("{format}: {log}"));
+        assert!(line.contains("FORGED") && line.contains("The receiver threw spans away."), "{format}: {log}");
+        if format == "json" {
+            let event: std::collections::HashMap<String, serde_json::Value> = serde_json::from_str(line).unwrap();
+            assert_eq!(event["message"], "The receiver threw spans away.");
+            assert!(event["backend_message"].as_str().unwrap().starts_with("all is well\u{fffd}\u{fffd}"), "{log}");
+            assert_eq!(line.matches("\"message\":").count(), 1, "{line}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_backend_redirects_to_is_not_logged() {
+    for format in ["text", "json"] {
+        let log = log_of(format, Answer::Http(308, &[("location", "https://user:s3cr3t@elsewhere/?key=s3cr3t")])).await;
+        assert!(log.contains("308") && !log.contains("s3cr3t"), "{log}");
+    }
 }

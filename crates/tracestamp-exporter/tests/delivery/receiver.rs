@@ -26,6 +26,8 @@ use tonic::{Request, Status};
 pub(crate) enum Answer {
     Take,
     Partial(i64),
+    /// Takes it, throws one span away and says this.
+    PartialWith(&'static str),
     Grpc(Status),
     Http(u16, &'static [(&'static str, &'static str)]),
     /// Takes it and never says so.
@@ -110,9 +112,9 @@ pub(crate) fn spans(message: &ExportTraceServiceRequest) -> Vec<Span> {
     message.resource_spans.iter().flat_map(|r| &r.scope_spans).flat_map(|s| s.spans.clone()).collect()
 }
 
-fn response(rejected_spans: i64) -> ExportTraceServiceResponse {
+fn response(rejected_spans: i64, message: &str) -> ExportTraceServiceResponse {
     let partial_success =
-        (rejected_spans > 0).then(|| ExportTracePartialSuccess { rejected_spans, error_message: "no room".to_owned() });
+        (rejected_spans > 0).then(|| ExportTracePartialSuccess { rejected_spans, error_message: message.to_owned() });
     ExportTraceServiceResponse { partial_success }
 }
 
@@ -125,8 +127,9 @@ impl TraceService for Receiver {
         let headers = request.metadata().clone().into_headers();
         let message = request.into_inner();
         match self.take(Received { message, headers, path: String::new() }) {
-            Answer::Take => Ok(tonic::Response::new(response(0))),
-            Answer::Partial(rejected) => Ok(tonic::Response::new(response(rejected))),
+            Answer::Take => Ok(tonic::Response::new(response(0, ""))),
+            Answer::Partial(rejected) => Ok(tonic::Response::new(response(rejected, "no room"))),
+            Answer::PartialWith(message) => Ok(tonic::Response::new(response(1, message))),
             Answer::Grpc(status) => Err(status),
             Answer::Hang => std::future::pending().await,
             Answer::Http(..) => unreachable!("this is gRPC"),
@@ -145,8 +148,9 @@ async fn post(State(receiver): State<Receiver>, uri: Uri, headers: HeaderMap, bo
     };
     let message = ExportTraceServiceRequest::decode(body).unwrap();
     match receiver.take(Received { message, headers, path: uri.path().to_owned() }) {
-        Answer::Take => response(0).encode_to_vec().into_response(),
-        Answer::Partial(rejected) => response(rejected).encode_to_vec().into_response(),
+        Answer::Take => response(0, "").encode_to_vec().into_response(),
+        Answer::Partial(rejected) => response(rejected, "no room").encode_to_vec().into_response(),
+        Answer::PartialWith(message) => response(1, message).encode_to_vec().into_response(),
         Answer::Http(status, headers) => {
             let mut response = StatusCode::from_u16(status).unwrap().into_response();
             for (name, value) in headers {

@@ -9,6 +9,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use thiserror::Error;
 
+use super::pem_problem;
+use crate::shown;
+
 /// How often a pair is read anew when the kubelet swaps it under the read.
 const READS: usize = 5;
 
@@ -36,7 +39,7 @@ pub(super) struct Identity {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PairError {
     /// The certificate cannot be read, or is none.
-    #[error("--tls-certificate {}: {reason}", path.display())]
+    #[error("--tls-certificate {}: {reason}", shown::path(path))]
     Certificate {
         /// The file.
         path: PathBuf,
@@ -44,7 +47,7 @@ pub enum PairError {
         reason: String,
     },
     /// The key cannot be read, is none, or belongs to another certificate.
-    #[error("--tls-key {}: {reason}", path.display())]
+    #[error("--tls-key {}: {reason}", shown::path(path))]
     Key {
         /// The file.
         path: PathBuf,
@@ -74,11 +77,11 @@ impl Files {
     pub(super) fn check(&self, pair: &Pair, provider: &CryptoProvider) -> Result<Identity, PairError> {
         let chain = CertificateDer::pem_slice_iter(&pair.certificate)
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| self.bad_certificate(&error))?;
+            .map_err(|error| self.bad_certificate(pem_problem(&error)))?;
         let leaf = chain.first().ok_or_else(|| self.bad_certificate("holds no certificate"))?;
         let (_, parsed) = x509_parser::parse_x509_certificate(leaf).map_err(|error| self.bad_certificate(&error))?;
         let not_after = parsed.validity().not_after.timestamp();
-        let key = PrivateKeyDer::from_pem_slice(&pair.key).map_err(|error| self.bad_key(&error))?;
+        let key = PrivateKeyDer::from_pem_slice(&pair.key).map_err(|error| self.bad_key(pem_problem(&error)))?;
         let key = CertifiedKey::from_der(chain, key, provider).map_err(|error| self.bad_key(&error))?;
         Ok(Identity { key, not_after })
     }

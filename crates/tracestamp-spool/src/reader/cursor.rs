@@ -8,13 +8,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
+
+use crate::file;
 
 const NAME: &str = "cursor";
 const TEMPORARY: &str = "cursor.tmp";
 const TITLE: &str = "tracestamp-spool-cursor 1\n";
+/// The longest cursor that is read, in bytes: that of some 100,000 segments.
+const LIMIT: u64 = 4 << 20;
 
 /// Segment name to the offset of the first byte not consumed. Segments that are not named are at their beginning.
 pub(crate) type Positions = BTreeMap<String, u64>;
@@ -28,7 +32,7 @@ pub(crate) enum Found {
 }
 
 pub(crate) fn load(dir: &Path) -> Found {
-    match fs::read(dir.join(NAME)) {
+    match read(&dir.join(NAME)) {
         Ok(bytes) => parse(&bytes).map_or(Found::Damaged, Found::Intact),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Intact(Positions::new()),
         Err(error) => {
@@ -38,13 +42,19 @@ pub(crate) fn load(dir: &Path) -> Found {
     }
 }
 
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file::open(path)?.take(LIMIT).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Replaces the cursor; after a crash there is the old one or the new one, and once this returned the new one.
 pub(crate) fn store(dir: &Path, positions: &Positions) -> io::Result<()> {
     let temporary = dir.join(TEMPORARY);
-    let mut file = File::create(&temporary)?;
+    let mut file = file::create_anew(&temporary)?;
     file.write_all(format(positions).as_bytes())?;
     file.sync_all()?;
-    fs::rename(&temporary, dir.join(NAME))?;
+    file::replace(&temporary, &dir.join(NAME))?;
     // The rename itself lies in the directory.
     File::open(dir)?.sync_all()
 }

@@ -2,13 +2,18 @@
 
 use std::io;
 use std::path::Path;
+use std::vec;
 
 use super::tail::Tail;
 use super::{Batch, cursor};
 use crate::segment::{self, Header};
 
-/// A segment and what waits in it.
-#[derive(Clone, Debug)]
+/// How many payloads and bytes of them are in memory at once.
+const RECORDS: usize = 4096;
+const BYTES: usize = 4 << 20;
+
+/// A segment and, as an iterator, the payloads that wait in it.
+#[derive(Debug)]
 pub struct Waiting {
     /// The segment's file name.
     pub segment: String,
@@ -16,14 +21,16 @@ pub struct Waiting {
     pub bytes: u64,
     /// Whether its writer is alive and may add to it.
     pub owned: bool,
-    /// The payloads among them.
-    pub records: Vec<Vec<u8>>,
-    /// Bytes among them that are no record.
+    /// Bytes among those read so far that are no record.
     pub corrupt_bytes: u64,
+    tail: Tail,
+    records: vec::IntoIter<Vec<u8>>,
 }
 
-/// What waits in each segment, the oldest first; what another version wrote or is set aside is left out. One segment is
-/// in memory at a time. Nothing is changed, so an exporter may be reading.
+/// What waits in each segment, the oldest first; what another version wrote or is set aside is left out. Nothing is
+/// changed, so an exporter may be reading.
+///
+/// A segment that cannot be read is an error that names it; the others follow.
 pub fn peek(dir: &Path) -> io::Result<impl Iterator<Item = io::Result<Waiting>>> {
     let positions = match cursor::load(dir) {
         cursor::Found::Intact(positions) => positions,
@@ -35,7 +42,8 @@ pub fn peek(dir: &Path) -> io::Result<impl Iterator<Item = io::Result<Waiting>>>
         match waiting(dir, &found.name, committed) {
             // The exporter was done with it meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            other => other.transpose(),
+            Err(error) => Some(Err(named(&found.name, &error))),
+            Ok(waiting) => waiting.map(Ok),
         }
     }))
 }
@@ -46,8 +54,33 @@ fn waiting(dir: &Path, name: &str, committed: u64) -> io::Result<Option<Waiting>
         return Ok(None);
     }
     let bytes = tail.len.saturating_sub(tail.position);
-    let mut batch = Batch::default();
-    tail.read(&mut batch, usize::MAX, usize::MAX)?;
-    let (records, corrupt_bytes) = (batch.records, batch.counts.corrupt_bytes);
-    Ok(Some(Waiting { segment: name.to_owned(), bytes, owned: tail.owned, records, corrupt_bytes }))
+    let (segment, owned) = (name.to_owned(), tail.owned);
+    Ok(Some(Waiting { segment, bytes, owned, corrupt_bytes: 0, tail, records: Vec::new().into_iter() }))
+}
+
+fn named(segment: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{segment}: {error}"))
+}
+
+impl Iterator for Waiting {
+    type Item = io::Result<Vec<u8>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(record) = self.records.next() {
+                return Some(Ok(record));
+            }
+            let (before, mut batch) = (self.tail.position, Batch::default());
+            if let Err(error) = self.tail.read(&mut batch, RECORDS, BYTES) {
+                // Read no further.
+                self.tail.len = self.tail.position;
+                return Some(Err(named(&self.segment, &error)));
+            }
+            self.corrupt_bytes += batch.counts.corrupt_bytes;
+            if self.tail.position == before {
+                return None;
+            }
+            self.records = batch.records.into_iter();
+        }
+    }
 }

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::Batch;
+use super::{Batch, READ_LIMIT};
+use crate::file;
 use crate::frame::{self, Piece};
 use crate::segment::{self, Header};
 
@@ -13,6 +14,7 @@ const MAX_FRAME: usize = frame::HEADER_LEN + frame::MAX_PAYLOAD;
 const WINDOW: usize = 2 * MAX_FRAME;
 
 /// A segment while it is read.
+#[derive(Debug)]
 pub(super) struct Tail {
     file: File,
     /// Its length when it was opened.
@@ -25,7 +27,7 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn open(path: &Path, position: u64) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = file::open(path)?;
         // The lock is tested before the length is taken: nothing is added to what is found without an owner.
         let owned = segment::is_owned(&file);
         let len = file.metadata()?.len();
@@ -42,11 +44,13 @@ impl Tail {
         Ok(header)
     }
 
-    /// Reads frames into the batch until it has `max_records`, `room` bytes of payload were added or no more are there.
+    /// Reads frames into the batch until it has `max_records`, `room` bytes of payload were added, it has read as much as
+    /// it may or no more are there.
     pub(super) fn read(&mut self, batch: &mut Batch, max_records: usize, mut room: usize) -> io::Result<()> {
-        while self.position < self.len {
+        while self.position < self.len && batch.bytes_read < READ_LIMIT {
             let start = self.position;
             let window = self.window(start, (self.len - start).min(WINDOW as u64))?;
+            batch.bytes_read += window.len() as u64;
             let ends_here = start + window.len() as u64 == self.len;
             let mut at = 0;
             for piece in frame::scan(&window) {

@@ -3,12 +3,10 @@
 use tracestamp_admission::{Decision, Endpoint};
 use tracestamp_core::Note;
 use tracestamp_core::context::TraceId;
+use tracestamp_runtime::shown;
 
 use crate::metrics::endpoint_label;
 use crate::recorder::Handed;
-
-/// The longest name that is logged: a DNS subdomain (`k8s.io/apimachinery` `pkg/util/validation`).
-const NAME_LIMIT: usize = 253;
 
 /// Nothing of the body: it may be large, and the record may have to be waited for.
 pub(super) struct Reviewed {
@@ -35,7 +33,7 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn of(endpoint: Endpoint, decision: &Decision<'_>, spans: usize) -> Self {
         let Decision { kind, operation, namespace, ref name, trace_id, outcome, .. } = *decision;
-        let cut = |name: &str| name.get(..name.floor_char_boundary(NAME_LIMIT)).unwrap_or_default().into();
+        let cut = |name: &str| shown::name(name).to_string().into();
         let (webhook, outcome) = (endpoint_label(endpoint), outcome.as_str());
         Self { webhook, kind, operation, outcome, namespace: cut(namespace), name: cut(name), trace_id, spans }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use tracestamp_runtime::{parse_bytes, parse_duration};
+use tracestamp_runtime::{parse_bytes, parse_duration, shown};
 use tracestamp_spool::{Limits, Writer};
 
 /// The flags of the spool.
@@ -31,6 +31,7 @@ impl SpoolArgs {
     pub(crate) fn open(&self) -> anyhow::Result<Writer> {
         let Self { spool_dir, spool_max_bytes, spool_segment_bytes, append_timeout: _ } = self;
         let limits = Limits { max_bytes: *spool_max_bytes, segment_bytes: *spool_segment_bytes };
-        Writer::open(spool_dir, limits).with_context(|| format!("--spool-dir {} cannot be used", spool_dir.display()))
+        Writer::open(spool_dir, limits)
+            .with_context(|| format!("--spool-dir {} cannot be used", shown::path(spool_dir)))
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use tracestamp_core::context::Sampler;
 use tracestamp_core::{Carrier, CarrierMode, Config, Environment, SealKey, TraceUrl};
+use tracestamp_runtime::shown;
 
 /// The flags of the decision.
 #[derive(clap::Args, Clone, Debug)]
@@ -110,19 +111,22 @@ impl StampArgs {
 }
 
 fn read_seal_key(path: &Path) -> anyhow::Result<SealKey> {
-    let flag = || format!("--seal-key-file {}", path.display());
+    let flag = || format!("--seal-key-file {}", shown::path(path));
     let bytes = std::fs::read(path).with_context(flag)?;
     SealKey::new(bytes).context("the file is empty").with_context(flag)
 }
 
 fn parse_namespace_mode(text: &str) -> Result<(String, CarrierMode), String> {
-    let (namespace, mode) = text.split_once('=').ok_or_else(|| format!("`{text}` is not NAMESPACE=MODE"))?;
+    let (namespace, mode) = text.split_once('=').ok_or_else(|| "it is not NAMESPACE=MODE".to_owned())?;
     Ok((namespace.to_owned(), mode.parse()?))
 }
 
 fn parse_url(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     match rest {
+        Some(rest) if rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) => {
+            Err("it holds a user, which everybody who may read Pods would see".to_owned())
+        }
         Some(rest) if !rest.is_empty() => Ok(text.to_owned()),
         _ => Err("it is no http:// or https:// URL".to_owned()),
     }

@@ -224,3 +224,35 @@ fn events_of_a_trace_that_is_not_recorded_give_nothing() {
     take(&events, &pod_in("kube-system", 2, &json!({})), 9);
     assert_eq!(take(&events, &event(2, "Killing", ""), 10).fates, [Fate::NotTraced], "an excluded namespace");
 }
+
+/// The Pods that are asked for at this second, by their numbers.
+fn asked(events: &PodEvents, seconds: u64) -> Vec<String> {
+    let overdue = events.overdue(Duration::from_secs(30), at(seconds));
+    overdue.into_iter().map(|event| event.pod_uid.replace("uid-", "")).collect()
+}
+
+#[test]
+fn a_pod_that_is_asked_for_in_vain_keeps_no_other_waiting() {
+    let events = PodEvents::new(HOLD);
+    let pods = 3 * u32::try_from(LOOKUPS).unwrap() / 2;
+    for number in 0..pods {
+        take(&events, &pulled(number), 10);
+        take(&events, &event(number, "Killing", ""), 10);
+    }
+    assert_eq!(asked(&events, 39), [""; 0], "it is early");
+    let first = asked(&events, 40);
+    assert_eq!(first, (0..64).map(|number| number.to_string()).collect::<Vec<_>>());
+    // None of them was found. Those that were not asked for yet come first, then the oldest again.
+    let second = asked(&events, 45);
+    assert_eq!(second, (64..96).chain(0..32).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(asked(&events, 50)[..32], (32..64).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn namespaces_are_asked_for_in_turn() {
+    let events = PodEvents::new(HOLD);
+    (0..100).for_each(|number| drop(take(&events, &event_in("theirs", number, "Killing", ""), 10)));
+    take(&events, &pulled(200), 11);
+    take(&events, &pulled(201), 11);
+    assert_eq!(asked(&events, 45)[..4], ["0", "200", "1", "201"]);
+}

@@ -73,6 +73,21 @@ async fn a_low_limit_of_open_files_is_raised_before_connections_need_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_few_files_may_be_open_no_connection_takes_a_descriptor_that_a_review_needs() {
+    let webhook = Webhook::start_under("-n 300", &[ENDPOINT]).await;
+    assert!(webhook.log().contains("Fewer files may be open than the settings need."));
+    let server = ApiServer::of(&webhook).await;
+    let mut idle = Vec::new();
+    for _ in 0..400 {
+        idle.push(TcpStream::connect(webhook.admin_address()).await.unwrap());
+        idle.push(connect(&webhook, b"").await);
+    }
+    server.calls_go_on().await;
+    assert_eq!(webhook.admin("/ready").await.0, 200);
+    assert!(!webhook.log().contains("Accepting a connection failed."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bytes_that_are_no_tls_harm_nobody() {
     let webhook = Webhook::start(&[ENDPOINT]).await;
     let server = ApiServer::of(&webhook).await;

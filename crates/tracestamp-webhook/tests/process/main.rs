@@ -5,6 +5,8 @@
 mod hostile;
 /// Leaving: readiness, drain, exit.
 mod leaving;
+/// What a line of the log holds.
+mod log;
 /// Reviews made to cost more than their bytes.
 mod memory;
 /// What a real API server sent.

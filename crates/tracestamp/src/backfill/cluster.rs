@@ -1,6 +1,9 @@
 //! What is asked of the API server: LIST alone, page by page.
 
-use anyhow::Context as _;
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
+
+use anyhow::{Context as _, bail, ensure};
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
@@ -8,6 +11,7 @@ use kube::core::{DynamicObject, Selector};
 use kube::discovery::ApiResource;
 use kube::{Api, Client};
 use serde_json::Value;
+use tracestamp_core::dns::is_label;
 
 use super::{KINDS, Kind};
 
@@ -24,10 +28,13 @@ pub(super) async fn namespaces(client: &Client) -> anyhow::Result<Vec<String>> {
     let selector = Selector::try_from(webhook.namespace_selector.unwrap_or_default())?;
     let api: Api<Namespace> = Api::all(client.clone());
     let seen = api.list(&ListParams::default().labels_from(&selector)).await.context("namespaces cannot be listed")?;
-    Ok(seen.items.into_iter().filter_map(|namespace| namespace.metadata.name).collect())
+    let names: Vec<_> = seen.items.into_iter().filter_map(|namespace| namespace.metadata.name).collect();
+    // Each becomes part of a path.
+    ensure!(names.iter().all(|name| is_label(name)), "the API server lists a namespace whose name is no DNS label");
+    Ok(names)
 }
 
-/// Gives each object of a namespace to `take`.
+/// Gives each object of a namespace to `take`. Fails when the pages lead back to one that was there before.
 pub(super) async fn each(
     client: &Client,
     namespace: &str,
@@ -41,6 +48,8 @@ pub(super) async fn each(
             "tracestamp.dev/inject!=disabled"
         };
         let mut params = ListParams::default().labels(labels).limit(PAGE);
+        // Of the tokens, which may be of any length, their hashes.
+        let (mut tokens, hasher) = (HashSet::new(), RandomState::new());
         loop {
             let page = match api.list(&params).await {
                 Ok(page) => page,
@@ -52,7 +61,8 @@ pub(super) async fn each(
                 take(kind, serde_json::to_value(object)?)?;
             }
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
+                Some(token) if tokens.insert(hasher.hash_one(&token)) => params = params.continue_token(&token),
+                Some(_) => bail!("the API server gave a continue token twice for {} of {namespace}", kind.plural),
                 None => break,
             }
         }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use kube::Client;
+use tokio::time::{Instant, timeout};
 use tracestamp_exporter::OtlpArgs;
 use tracestamp_exporter::otlp::ResourceSettings;
 use tracestamp_runtime::log::LogArgs;
@@ -13,7 +13,10 @@ use tracestamp_webhook::StampArgs;
 
 use super::delivery::Delivery;
 use super::{Backfill, Gone, cluster};
-use crate::kubeconfig::KubeArgs;
+use crate::kubeconfig::{KubeArgs, parse_namespace};
+
+/// The most that spans may occupy on the disk before they are sent, 1 GiB: two million of them.
+const SPOOL_BYTES: u64 = 1 << 30;
 
 /// Sends the spans of runs and Pods that are still there, for when every replica was away.
 ///
@@ -29,9 +32,9 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_duration)]
     since: Duration,
     /// A namespace to look at; may be given several times. By default those that the registration selects.
-    #[arg(long = "namespace", value_name = "NAME")]
+    #[arg(long = "namespace", value_name = "NAME", value_parser = parse_namespace)]
     namespaces: Vec<String>,
-    /// How long the backend may take for all of it.
+    /// How long all of it may take: listing, deciding and delivering. Nothing is delivered unless all was listed.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
     within: Duration,
     /// Only says what would be sent.
@@ -66,36 +69,47 @@ pub fn run(args: Args) -> ExitCode {
 async fn backfill(args: Args) -> anyhow::Result<()> {
     let Args { kube, since, namespaces, within, dry_run, resource_attributes, replace_service_name, .. } = args;
     args.log.init()?;
-    let resource = ResourceSettings::new(&resource_attributes, &replace_service_name)?;
+    let resource = ResourceSettings::new(&resource_attributes, &replace_service_name)
+        .context("--resource-attributes (OTEL_RESOURCE_ATTRIBUTES)")?;
     if args.otlp.target()?.is_none() && !dry_run {
         anyhow::bail!("no endpoint: set OTEL_EXPORTER_OTLP_ENDPOINT as it is for the exporter");
     }
     let now = tracestamp_runtime::now();
     let since = now.minus_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
     let backfill = Backfill { config: args.stamp.into_config()?, since };
-    let client = Client::try_from(kube.config().await?)?;
-    let namespaces = if namespaces.is_empty() { cluster::namespaces(&client).await? } else { namespaces };
-
-    let mut delivery = Delivery::new()?;
+    let mut delivery = Delivery::new(SPOOL_BYTES)?;
     let (mut objects, mut spans, mut gone) = (0_usize, 0_usize, Gone::default());
-    for namespace in &namespaces {
-        let each = cluster::each(&client, namespace, |kind, object| {
-            let records = backfill.records(kind, &object, now);
-            gone.look(kind, &object);
-            objects += 1;
-            spans += records.len();
-            if records.is_empty() { Ok(()) } else { delivery.add(&records) }
-        });
-        each.await?;
+    let list = async {
+        let client = kube.client().await?;
+        let namespaces = if namespaces.is_empty() { cluster::namespaces(&client).await? } else { namespaces };
+        for namespace in &namespaces {
+            let each = cluster::each(&client, namespace, |kind, object| {
+                let records = backfill.records(kind, &object, now);
+                gone.look(kind, &object);
+                objects += 1;
+                spans += records.len();
+                if records.is_empty() { Ok(()) } else { delivery.add(&records) }
+            });
+            each.await?;
+        }
+        anyhow::Ok(namespaces.len())
+    };
+    let begun = Instant::now();
+    let listed = timeout(within, list).await.ok().with_context(|| {
+        format!("the API server did not list everything within {} s (--within), nothing was sent", within.as_secs())
+    })?;
+    let namespaces = listed.context("nothing was sent")?;
+    crate::say(&format!("{objects} objects of {namespaces} namespaces give {spans} spans"));
+    if gone.is_cut() {
+        crate::say(&"too many objects to say which others are gone");
     }
-    crate::say(&format!("{objects} objects of {} namespaces give {spans} spans", namespaces.len()));
     for name in gone.names() {
         crate::say(&format!("gone, so not told: {name}"));
     }
     if dry_run || spans == 0 {
         return Ok(());
     }
-    delivery.send(args.otlp, resource, within).await?;
+    delivery.send(args.otlp, resource, within.saturating_sub(begun.elapsed())).await?;
     crate::say(&"all of them were delivered");
     Ok(())
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tracestamp_exporter::otlp::ResourceSettings;
 use tracestamp_exporter::{Backoff, Exporter, Metrics, Options, OtlpArgs};
 use tracestamp_runtime::metrics::registry;
-use tracestamp_spool::{Limits, Reader, Writer};
+use tracestamp_spool::{AppendError, Limits, Reader, Writer};
 
 /// A spool that is gone with it.
 pub(super) struct Delivery {
@@ -17,16 +17,24 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    /// `Err` when there is no temporary directory to write to.
-    pub(super) fn new() -> anyhow::Result<Self> {
+    /// Holds `max_bytes` of records and their frames. `Err` when there is no temporary directory to write to.
+    pub(super) fn new(max_bytes: u64) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir().context("no temporary directory (TMPDIR)")?;
-        let limits = Limits { max_bytes: u64::MAX, segment_bytes: 8 << 20 };
+        let limits = Limits { max_bytes, segment_bytes: 8 << 20 };
         let writer = Writer::open(directory.path(), limits)?;
         Ok(Self { directory, writer })
     }
 
+    /// `Err` when there is no room for them.
     pub(super) fn add(&mut self, records: &[Vec<u8>]) -> anyhow::Result<()> {
-        Ok(self.writer.append(records)?)
+        self.writer.append(records).map_err(|error| match error {
+            AppendError::Full { max_bytes, .. } => {
+                anyhow!(
+                    "the spans exceed {max_bytes} bytes: take a shorter --since, or one --namespace after the other"
+                )
+            }
+            error => error.into(),
+        })
     }
 
     /// Sends everything. Fails when not all of it was taken within `timeout`.
@@ -55,8 +63,22 @@ impl Delivery {
         leave.cancel();
         exporter.run(leave).await;
         let waiting = Reader::open(directory.path())?.stats()?.bytes;
-        ensure!(waiting == 0, "the backend did not take all of it within {} s", timeout.as_secs());
+        ensure!(waiting == 0, "the backend did not take all of it in the {} s that were left", timeout.as_secs());
         ensure!(metrics.lost() == 0, "the backend refused {} spans; the log says why", metrics.lost());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_that_do_not_end_fill_no_disk() {
+        let mut delivery = Delivery::new(10_000).unwrap();
+        let added = (0..1000).map_while(|_| delivery.add(&[vec![0; 100]]).ok()).count();
+        assert!((50..100).contains(&added), "{added}");
+        let error = delivery.add(&[vec![0; 100]]).unwrap_err().to_string();
+        assert!(error.contains("10000 bytes") && error.contains("--since"), "{error}");
     }
 }

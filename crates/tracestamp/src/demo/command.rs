@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
+use tracestamp_runtime::shown;
 
 use super::perform;
 use crate::recording::Recording;
 use crate::terminal::Style;
-use crate::{html, say, terminal, trace};
+use crate::{html, recording, say, terminal, trace};
 
 /// Shows the whole way without a cluster: sends the recorded admission reviews of a real run to the real webhook and
 /// exporter, and shows the trace that comes out.
@@ -19,9 +20,7 @@ use crate::{html, say, terminal, trace};
 /// interface, and stopped again. Exit status: 0, 1 when something went wrong, 2 when the arguments are wrong.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A `.jsonl` or `.jsonl.zst` file, `-` for standard input, or one that comes with tracestamp: success, fail,
-    /// cancel, timeout, pull, sidecar, matrix, pods
-    #[arg(default_value = "fail")]
+    #[arg(default_value = "fail", help = recording::help())]
     recording: String,
     /// Deliver to this OTLP receiver instead; the standard OTEL_EXPORTER_OTLP_ variables count as well
     #[arg(long, value_name = "URL")]
@@ -69,7 +68,7 @@ async fn demonstrate(args: &Args, recording: Recording) -> anyhow::Result<u64> {
     let page = write_page(args, &traces)?;
     let mut out = io::stdout().lock();
     write!(out, "\n{}\n", terminal::render(&traces, Style::of_stdout()))?;
-    writeln!(out, "page: {}", page.display())?;
+    writeln!(out, "page: {}", shown::plain(&page.display().to_string()))?;
     Ok(shown.faults)
 }
 

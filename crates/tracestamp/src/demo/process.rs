@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
+
+use crate::say;
 
 /// How much of a process' log is shown when it fails.
 const LOG_LINES: usize = 15;
@@ -68,7 +70,7 @@ impl Process {
         let waiting = async {
             loop {
                 if let Some(status) = self.child.try_wait()? {
-                    bail!("{} ended with {status}\n{}", self.name, self.last_words());
+                    return Err(self.failed(&format!("ended with {status}")));
                 }
                 if client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
                     return Ok(());
@@ -78,7 +80,7 @@ impl Process {
         };
         match timeout(patience, waiting).await {
             Ok(outcome) => outcome,
-            Err(_) => bail!("{} was not ready in time\n{}", self.name, self.last_words()),
+            Err(_) => Err(self.failed("was not ready in time")),
         }
     }
 
@@ -91,16 +93,19 @@ impl Process {
         match timeout(patience, self.child.wait()).await {
             Ok(status) => match status? {
                 status if status.success() => Ok(()),
-                status => bail!("{} ended with {status}\n{}", self.name, self.last_words()),
+                status => Err(self.failed(&format!("ended with {status}"))),
             },
-            Err(_) => bail!("{} did not leave in time\n{}", self.name, self.last_words()),
+            Err(_) => Err(self.failed("did not leave in time")),
         }
     }
 
-    fn last_words(&self) -> String {
+    /// The error, after the end of the log, line by line.
+    fn failed(&self, how: &str) -> anyhow::Error {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
-        let last = lines.get(lines.len().saturating_sub(LOG_LINES)..).unwrap_or_default();
-        last.join("\n")
+        for line in lines.get(lines.len().saturating_sub(LOG_LINES)..).unwrap_or_default() {
+            say(&line);
+        }
+        anyhow!("{} {how}", self.name)
     }
 }

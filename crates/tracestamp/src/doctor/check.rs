@@ -106,13 +106,16 @@ fn tekton(facts: &Facts) -> Finding {
 
 fn clock(facts: &Facts) -> Finding {
     let topic = "clock";
-    match facts.clock {
-        None => Finding::unknown(topic, "the API server tells no Date"),
-        Some(ahead @ -2..=2) => Finding::ok(topic, format!("the API server's is {ahead} s before this machine's")),
-        Some(ahead) => Finding::warn(
+    let Some(ahead) = facts.clock else { return Finding::unknown(topic, "the API server sends no Date") };
+    let direction = if ahead < 0 { "behind" } else { "ahead of" };
+    let found = format!("the API server's clock is {} s {direction} this machine's", ahead.unsigned_abs());
+    if ahead.unsigned_abs() <= 2 {
+        Finding::ok(topic, found)
+    } else {
+        Finding::warn(
             topic,
-            format!("the API server's is {ahead} s before this machine's"),
+            found,
             "synchronise the clocks of the nodes: times in a trace are those of the kubelet and of Tekton's controller",
-        ),
+        )
     }
 }

@@ -4,22 +4,20 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use kube::Client;
-
 use super::check::{Finding, Level, check};
 use super::facts::Facts;
-use crate::kubeconfig::KubeArgs;
+use crate::kubeconfig::{KubeArgs, parse_namespace};
 
-/// Tells what is wrong with an installation in a cluster, and what to do about it.
+/// Reports what is wrong with an installation in a cluster, and what to do about it.
 ///
-/// Only reads: objects by GET and LIST, /ready and /metrics of the Pods through the API server. What it may not read is
-/// `unknown`. The exit status is 0 when nothing is wrong, 1 when something is, 2 when the cluster cannot be asked.
+/// Only reads: objects by GET and LIST, /ready and /metrics of the Pods through the API server. What it has no
+/// permission to read is reported as `unknown`. The exit status is 0 when nothing is wrong, 1 when something is, 2 when the cluster cannot be asked.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     #[command(flatten)]
     kube: KubeArgs,
-    /// Where tracestamp is installed.
-    #[arg(long, value_name = "NAME", default_value = "tracestamp")]
+    /// The namespace of the installation.
+    #[arg(long, value_name = "NAME", default_value = "tracestamp", value_parser = parse_namespace)]
     namespace: String,
     /// One JSON object a finding instead of text.
     #[arg(long)]
@@ -34,7 +32,7 @@ pub fn run(args: &Args) -> ExitCode {
     };
     match runtime.block_on(facts(args)) {
         Ok(facts) => {
-            let findings = check(&facts);
+            let findings: Vec<_> = check(&facts).into_iter().map(shown).collect();
             let text = if args.json { as_json(&findings) } else { as_text(&findings) };
             let printed = std::io::stdout().write_all(text.as_bytes());
             let healthy = findings.iter().all(|finding| finding.level != Level::Fail);
@@ -50,7 +48,13 @@ fn unreachable(error: &dyn std::fmt::Display) -> ExitCode {
 }
 
 async fn facts(args: &Args) -> anyhow::Result<Facts> {
-    Facts::gather(&Client::try_from(args.kube.config().await?)?, &args.namespace).await
+    Facts::gather(&args.kube.client().await?, &args.namespace).await
+}
+
+/// What was found quotes the cluster: names, labels, errors.
+fn shown(finding: Finding) -> Finding {
+    let text = |text: String| tracestamp_runtime::shown::cut(&text, crate::MAX_MESSAGE).into_owned();
+    Finding { what: text(finding.what), advice: finding.advice.map(text), ..finding }
 }
 
 /// One line a finding, with what to do below.

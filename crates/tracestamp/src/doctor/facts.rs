@@ -32,7 +32,7 @@ pub struct Facts {
     pub now: Timestamp,
     /// The API server's version.
     pub version: Info,
-    /// How far the API server's clock is before ours, in seconds; its `Date` has a resolution of one.
+    /// How far the API server's clock is ahead of ours, in seconds; its `Date` has a resolution of one.
     pub clock: Option<i64>,
     /// The versions of `tekton.dev` that are served; none when Tekton is not there.
     pub tekton: Asked<Vec<String>>,

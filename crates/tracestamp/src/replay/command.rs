@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use tracestamp_core::context::Sampler;
 use tracestamp_core::{Carrier, CarrierMode, Config};
+use tracestamp_runtime::shown;
 
 use super::Replay;
-use crate::recording::Recording;
+use crate::recording::{self, Recording};
 use crate::say;
 
 /// Runs every review of a recording through the webhook's decision and writes the spans it gives.
@@ -18,8 +19,7 @@ use crate::say;
 /// their numbers, the rest is used) or something could not be written, 2 when the arguments are wrong.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A `.jsonl` or `.jsonl.zst` file, `-` for standard input, or one that comes with tracestamp: success, fail,
-    /// cancel, timeout, pull, sidecar, matrix, pods
+    #[arg(help = recording::help())]
     recording: String,
     /// Where the spans go, one OTLP/JSON ExportTraceServiceRequest a line, one line per review that gave spans; `-` for
     /// standard output
@@ -149,7 +149,7 @@ impl Output {
     }
 
     fn line(&mut self, text: &str) -> Result<(), WriteError> {
-        writeln!(self.writer, "{text}").map_err(|error| self.failed(error))
+        writeln!(self.writer, "{}", shown::json(text)).map_err(|error| self.failed(error))
     }
 
     fn flush(&mut self) -> Result<(), WriteError> {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use promql_parser::parser::{Expr, LabelModifier, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 
-use manifests::{alerts, headings, panels, read};
+use manifests::{alerts, panels, read, sections};
 use processes::Processes;
 use series::Series;
 
@@ -19,6 +19,9 @@ use series::Series;
 const TARGET_LABELS: [&str; 6] = ["job", "instance", "namespace", "pod", "container", "endpoint"];
 /// The one metric of somebody else that is asked for, with its label.
 const API_SERVER: (&str, &str) = ("apiserver_admission_webhook_fail_open_count", "name");
+
+/// Where operators read what to do.
+const OPERATIONS: &str = "docs/operations.md";
 
 /// What one query asks for.
 #[derive(Default)]
@@ -126,13 +129,31 @@ fn a_misspelt_name_a_wrong_value_and_what_is_no_promql_are_found() {
 }
 
 #[test]
-fn every_alert_says_what_happened_and_where_the_readme_tells_what_to_do() {
-    let headings = headings(&read("README.md"));
+fn every_alert_says_what_happened_and_names_the_section_that_says_what_to_do() {
+    let document = read(OPERATIONS);
+    let sections = sections(&document);
     for alert in alerts() {
         let name = &alert.alert;
         assert!(name.starts_with("Tracestamp"), "{name}");
         assert!(!alert.annotations.summary.is_empty() && !alert.annotations.description.is_empty(), "{name}");
-        let heading = alert.annotations.runbook.strip_prefix("README, Troubleshooting: ").unwrap_or_default();
-        assert!(headings.contains(heading), "{name}: `{heading}` is none of {headings:?}");
+        let section = alert.annotations.runbook.strip_prefix(OPERATIONS).and_then(|rest| rest.strip_prefix('#'));
+        let section = section.and_then(|section| sections.get(section));
+        assert!(section.is_some(), "{name}: `{}` is not one of {:?}", alert.annotations.runbook, sections.keys());
+        assert!(document.contains(&format!("`{name}`")), "{name} is not in {OPERATIONS}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operations_document_lists_every_metric_and_no_other() {
+    let told = Processes::tell_everything().await;
+    let names = [told.webhook, told.exporter].concat().into_iter().map(|series| series.name);
+    let of_histograms = ["_bucket", "_count", "_sum"];
+    let base =
+        |name: String| of_histograms.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(&name).to_owned();
+    let served: BTreeSet<_> = names.map(base).collect();
+    let document = read(OPERATIONS);
+    let metrics = sections(&document)["metrics"];
+    let first_cells = metrics.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let listed: BTreeSet<_> = first_cells.map(str::to_owned).collect();
+    assert_eq!(listed, served);
 }

@@ -1,6 +1,6 @@
 //! The files of the component.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -64,10 +64,10 @@ pub(crate) fn panels() -> Vec<(String, String)> {
     dashboard.panels.into_iter().flat_map(queries).collect()
 }
 
-/// What stands below `## Troubleshooting`.
-pub(crate) fn headings(readme: &str) -> BTreeSet<String> {
-    let section = readme.split("\n## ").find(|section| section.starts_with("Troubleshooting\n")).unwrap();
-    section.lines().filter_map(|line| line.strip_prefix("### ")).map(str::to_owned).collect()
+/// The sections of a document by the anchors that forges give their headings, which here have letters and spaces only.
+pub(crate) fn sections(document: &str) -> BTreeMap<String, &str> {
+    let sections = document.split("\n## ").skip(1).filter_map(|section| section.split_once('\n'));
+    sections.map(|(heading, text)| (heading.to_lowercase().replace(' ', "-"), text)).collect()
 }
 
 /// A file of the repository.

@@ -93,9 +93,9 @@ async fn at_every_call(steps: &[&str], mut survives: impl AsyncFnMut(&Point) -> 
 pub(crate) fn waiting(spool: &Path) -> Vec<String> {
     let mut ids = Vec::new();
     for segment in peek(spool).unwrap() {
-        let segment = segment.unwrap();
+        let mut segment = segment.unwrap();
+        ids.extend(segment.by_ref().map(|payload| id_of(&payload.unwrap())));
         assert_eq!(segment.corrupt_bytes, 0, "{}", segment.segment);
-        ids.extend(segment.records.iter().map(|payload| id_of(payload)));
     }
     ids
 }

@@ -1,6 +1,9 @@
 //! The Pods, and what their processes tell.
 
+use std::path::Path;
+
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use tracestamp_runtime::shown;
 
 use super::{Finding, known};
 use crate::doctor::Facts;
@@ -97,7 +100,7 @@ fn version(pods: &[PodFacts]) -> Finding {
     theirs.sort_unstable();
     theirs.dedup();
     match theirs.as_slice() {
-        [] => Finding::unknown(topic, "no Pod tells its version"),
+        [] => Finding::unknown(topic, "no Pod reports its version"),
         [theirs] if *theirs == ours => Finding::ok(topic, ours),
         theirs => Finding::warn(
             topic,
@@ -115,23 +118,16 @@ fn endpoint(facts: &Facts) -> Finding {
     let settings = facts.settings.as_ref().ok();
     let keys = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "TRACESTAMP_ENDPOINT_FILE"];
     let set = keys.iter().find_map(|key| settings?.get(*key)).filter(|endpoint| !endpoint.is_empty());
+    let shown = |set: &str| if set.starts_with('/') { shown::path(Path::new(set)) } else { shown::url(set) };
     match (set, enabled.as_slice()) {
         (_, enabled) if enabled.contains(&false) => Finding::fail(
             topic,
             "tracing is off: nothing is stamped or recorded",
             "set OTEL_EXPORTER_OTLP_ENDPOINT in the overlay's configMapGenerator",
         ),
-        (None, []) => Finding::unknown(topic, "no Pod tells whether tracing is on"),
-        (Some(endpoint), _) => Finding::ok(topic, without_user(endpoint)),
+        (None, []) => Finding::unknown(topic, "no Pod reports whether tracing is on"),
+        (Some(endpoint), _) => Finding::ok(topic, shown(endpoint)),
         (None, _) => Finding::ok(topic, "set by other means than the ConfigMap"),
-    }
-}
-
-/// A URL may hold a password.
-fn without_user(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host)),
-        None => url.to_owned(),
     }
 }
 
@@ -153,7 +149,7 @@ fn told(facts: &PodFacts) -> Vec<Finding> {
             findings.push(Finding::fail(
                 "spans",
                 format!("{name}/{process} lost {dropped} since its start ({reasons})"),
-                "README, Troubleshooting: Spans are missing",
+                "see docs/operations.md#spans-are-missing",
             ));
         }
         if sum(metrics, "tracestamp_certificate_reloads_total", r#"result="failure""#) > 0.0 {
@@ -169,7 +165,7 @@ fn told(facts: &PodFacts) -> Vec<Finding> {
             findings.push(Finding::warn(
                 "backend",
                 format!("a span waits for {age:.0} s on {name}; errors so far: {codes}"),
-                "README, Troubleshooting: Traces come late",
+                "see docs/operations.md#traces-come-late",
             ));
         }
     }

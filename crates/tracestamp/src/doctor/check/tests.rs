@@ -136,7 +136,8 @@ fn each_thing_that_can_be_wrong_is_named_and_nothing_else() {
     let cases: &[(Break, &str)] = &[
         (|world| world.facts.version.minor = "29+".to_owned(), "FAIL API server: Kubernetes v1.36.3"),
         (|world| world.facts.tekton = Ok(Vec::new()), "FAIL Tekton: tekton.dev is not served here"),
-        (|world| world.facts.clock = Some(-3), "WARN clock: the API server's is -3 s before this machine's"),
+        (|world| world.facts.clock = Some(-3), "WARN clock: the API server's clock is 3 s behind this machine's"),
+        (|world| world.facts.clock = Some(5), "WARN clock: the API server's clock is 5 s ahead of this machine's"),
         (
             |world| world.mutating[0]["webhooks"][1]["name"] = json!("pods.example.com"),
             "FAIL registration: there is no webhook pods.stamp.tracestamp.dev: runs are not stamped",

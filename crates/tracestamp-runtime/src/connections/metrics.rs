@@ -1,4 +1,4 @@
-//! What the server counts.
+//! What is counted about connections.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -7,8 +7,9 @@ use prometheus_client::metrics::gauge::Gauge;
 
 use crate::metrics::{Registry, register};
 
-#[derive(Clone)]
-pub(super) struct ServerMetrics {
+/// The default is registered nowhere.
+#[derive(Clone, Default)]
+pub(crate) struct ServerMetrics {
     open: Gauge,
     accepted: Counter,
     pub(super) evicted: Counter,
@@ -20,15 +21,15 @@ struct Reason {
     reason: &'static str,
 }
 
-/// Counts a connection as open for as long as it lives.
+/// Counts a connection as open until it is dropped.
 pub(super) struct Open(Gauge);
 
 impl ServerMetrics {
-    pub(super) fn new(registry: &mut Registry) -> Self {
+    pub(crate) fn new(registry: &mut Registry) -> Self {
         Self {
             open: register(registry, "connections", "Connections that are open"),
             accepted: register(registry, "connections_accepted", "Connections that got a slot"),
-            evicted: register(registry, "connections_evicted", "Connections closed to make room for another"),
+            evicted: register(registry, "connections_evicted", "Connections closed because all slots were taken"),
             handshakes_failed: register(registry, "handshakes_failed", "TLS handshakes that failed"),
         }
     }

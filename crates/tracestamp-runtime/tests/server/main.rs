@@ -1,14 +1,14 @@
 //! The TLS server as a client sees it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod harness;
+mod shapes;
+mod strangers;
+
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::get;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::version::{TLS12, TLS13};
@@ -17,122 +17,12 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_util::sync::CancellationToken;
 use tracestamp_runtime::admin::Readiness;
-use tracestamp_runtime::drain::DrainArgs;
-use tracestamp_runtime::metrics::{self, Registry};
-use tracestamp_runtime::server::{Limits, Server};
-use tracestamp_runtime::tls::{Tls, TlsArgs};
+use tracestamp_runtime::metrics::Registry;
+use tracestamp_runtime::server::Limits;
+use tracestamp_runtime::tls::TlsArgs;
 
-struct Authority {
-    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
-    pem: String,
-}
-
-struct Identity {
-    certificate: String,
-    key: String,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: rcgen::Issuer::new(params, key), pem }
-    }
-
-    fn issue(&self) -> Identity {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
-        Identity { certificate, key: key.serialize_pem() }
-    }
-
-    fn client(&self) -> reqwest::ClientBuilder {
-        tracestamp_runtime::install_crypto_provider();
-        let root = reqwest::Certificate::from_pem(self.pem.as_bytes()).unwrap();
-        reqwest::Client::builder().tls_certs_only([root]).http1_only()
-    }
-}
-
-/// Lays a pair out as the kubelet mounts a Secret, or swaps the one that is there.
-fn mount(directory: &Path, generation: &str, identity: &Identity) {
-    fs::create_dir(directory.join(generation)).unwrap();
-    fs::write(directory.join(generation).join("tls.crt"), &identity.certificate).unwrap();
-    fs::write(directory.join(generation).join("tls.key"), &identity.key).unwrap();
-    let _ = fs::remove_file(directory.join("..data_tmp"));
-    symlink(generation, directory.join("..data_tmp")).unwrap();
-    fs::rename(directory.join("..data_tmp"), directory.join("..data")).unwrap();
-    for file in ["tls.crt", "tls.key"] {
-        if !directory.join(file).exists() {
-            symlink(format!("..data/{file}"), directory.join(file)).unwrap();
-        }
-    }
-}
-
-fn args(directory: &TempDir) -> TlsArgs {
-    TlsArgs {
-        tls_certificate: directory.path().join("tls.crt"),
-        tls_key: directory.path().join("tls.key"),
-        client_ca: None,
-    }
-}
-
-fn load(args: TlsArgs) -> (Tls, Registry, Readiness) {
-    let (mut registry, readiness) = (metrics::registry("test", "0"), Readiness::default());
-    let tls = args.load(&mut registry, readiness.check("certificate")).unwrap_or_else(|error| panic!("{error}"));
-    (tls, registry, readiness)
-}
-
-struct Running {
-    url: String,
-    port: u16,
-    shutdown: CancellationToken,
-    readiness: Readiness,
-    registry: Registry,
-    task: tokio::task::JoinHandle<()>,
-}
-
-async fn start(args: TlsArgs, limits: Limits, drain: DrainArgs) -> Running {
-    let (tls, mut registry, readiness) = load(args);
-    let server = Server::bind("127.0.0.1:0".parse().unwrap(), &tls, &limits, &mut registry).await.unwrap();
-    tls.reload.spawn(Duration::from_millis(20));
-    let port = server.local_addr().unwrap().port();
-    let router = Router::new().route("/", get(async || "hello")).route(
-        "/slow",
-        get(async || {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            "slow"
-        }),
-    );
-    let shutdown = CancellationToken::new();
-    let task = tokio::spawn(server.serve(router, shutdown.clone(), drain, readiness.check("server")));
-    Running { url: format!("https://localhost:{port}"), port, shutdown, readiness, registry, task }
-}
-
-impl Running {
-    fn has_metric(&self, line: &str) -> bool {
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
-        text.lines().any(|found| found == line)
-    }
-}
-
-fn drain(delay_ms: u64, timeout_ms: u64) -> DrainArgs {
-    DrainArgs { drain_delay: Duration::from_millis(delay_ms), drain_timeout: Duration::from_millis(timeout_ms) }
-}
-
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..500 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("never: {what}");
-}
+use harness::{Authority, Identity, args, drain, eventually, mount, start};
 
 #[tokio::test]
 async fn a_certificate_swapped_as_the_kubelet_does_serves_new_connections_and_a_broken_one_does_not() {
@@ -155,7 +45,7 @@ async fn a_certificate_swapped_as_the_kubelet_does_serves_new_connections_and_a_
     mount(directory.path(), "..3", &broken);
     let admin = tracestamp_runtime::admin::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let ready = format!("http://{}/ready", admin.local_addr().unwrap());
-    tracestamp_runtime::admin::serve(admin, Registry::default(), running.readiness.clone());
+    tracestamp_runtime::admin::serve(admin, Registry::default(), running.readiness.clone()).unwrap();
     eventually("the readiness detail names the key", async || {
         reqwest::get(&ready).await.unwrap().text().await.unwrap().contains("--tls-key")
     })

@@ -100,7 +100,7 @@ pub fn attribute(span: &SpanRecord<'_>, key: &str) -> Option<String> {
     span.attributes.iter().find(|attribute| attribute.key == key).map(|attribute| shown(&attribute.value))
 }
 
-fn shown(value: &Value<'_>) -> String {
+pub fn shown(value: &Value<'_>) -> String {
     match value {
         Value::Text(text) => text.to_string(),
         Value::Int(int) => int.to_string(),
