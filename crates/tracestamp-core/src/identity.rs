@@ -82,14 +82,15 @@ impl<'a> Subject<'a> {
         if let Some(inherited) = self.stamped() {
             let context = inherited.context;
             let owners = self.fits_owner(inherited);
-            if !owners {
+            if owners.is_none() {
                 self.note(Note::ForeignContext);
             }
             // A context that no relative can be shown to have is as good as a creator's carrier, and no better.
-            if owners || self.carrier_mode() == CarrierMode::Join || self.fits_pipeline_run(inherited) {
-                let parent = if owners { Some(context.span_id) } else { parent_in(context.trace_id) };
+            let relatives = owners.or_else(|| self.fits_pipeline_run(inherited));
+            if relatives.is_some() || self.carrier_mode() == CarrierMode::Join {
+                let parent = if owners.is_some() { Some(context.span_id) } else { parent_in(context.trace_id) };
                 let trace = Trace { id: context.trace_id, flags: context.flags, tracestate: self.tracestate() };
-                return Some(Lineage { trace, parent, links: Vec::new() });
+                return Some(Lineage { trace, parent, links: Vec::new(), version: relatives.unwrap_or(Version::V2) });
             }
         }
         let carried = match self.carrier_mode() {
@@ -99,11 +100,11 @@ impl<'a> Subject<'a> {
         if let (Some(carried), CarrierMode::Join) = (&carried, self.carrier_mode()) {
             let parent =
                 if owner.is_some() { parent_in(carried.context.trace_id) } else { Some(carried.context.span_id) };
-            return Some(Lineage { trace: self.joined(carried), parent, links: Vec::new() });
+            return Some(Lineage { trace: self.joined(carried), parent, links: Vec::new(), version: Version::V2 });
         }
         let id = seal.derived_trace(self.namespace, &self.shared()?);
         let links = carried.iter().filter(|_| owner.is_none()).map(|carried| carried.context.into()).collect();
-        Some(Lineage { trace: self.new_trace(id), parent: parent_in(id), links })
+        Some(Lineage { trace: self.new_trace(id), parent: parent_in(id), links, version: Version::V2 })
     }
 
     /// Tekton's carrier that a creator set on this object or on the run above it. `taskrunSpanContext` on a child of a
@@ -191,6 +192,8 @@ pub(crate) struct Lineage<'a> {
     pub(crate) trace: Trace<'a>,
     pub(crate) parent: Option<SpanId>,
     pub(crate) links: Vec<Link>,
+    /// What is stamped below the relative that the trace comes from.
+    pub(crate) version: Version,
 }
 
 impl Identity<'_> {

@@ -19,14 +19,14 @@ const GENERATE_NAME_KEPT: usize = 58;
 /// What is digested and how. It is part of every digest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Version {
-    /// Did not say whether a name was given or generated. Read where it was stamped, so that a run that is under way
-    /// during an upgrade stays whole; never written.
+    /// Did not say whether a name was given or generated. Read where it was stamped and written below that, so that a run
+    /// that is under way during an upgrade is one trace for replicas of either release; no trace begins with it.
     V1,
     V2,
 }
 
 impl Version {
-    /// Those that a stamped context may be of, the one that is written first.
+    /// Those that a stamped context may be of, that of new traces first.
     pub(crate) const READ: [Self; 2] = [Self::V2, Self::V1];
 
     const fn tag(self) -> &'static [u8] {

@@ -70,7 +70,7 @@ impl<'a> Subject<'a> {
         }
         let lineage = self.lineage()?;
         let nonce = Cow::Owned(entropy.nonce());
-        let mut identity = self.identity_in(lineage.trace, lineage.parent, &nonce);
+        let mut identity = self.identity_in(lineage.trace, lineage.parent, &nonce, lineage.version);
         identity.links.extend(carried.and_then(|carried| self.replaced_carrier(&identity, carried.context)));
         Some(Minted { identity, nonce, baggage: None })
     }
@@ -97,12 +97,13 @@ impl<'a> Subject<'a> {
         let nonce = Cow::Owned(entropy.nonce());
         let minted = match creators {
             Some(carried) if mode == CarrierMode::Join => {
-                let identity = self.identity_in(self.joined(&carried), Some(carried.context.span_id), &nonce);
+                let identity =
+                    self.identity_in(self.joined(&carried), Some(carried.context.span_id), &nonce, Version::V2);
                 Minted { identity, nonce, baggage: carried.baggage }
             }
             other => {
                 links.extend(other.iter().map(|carried| Link::from(carried.context)));
-                let identity = self.identity_in(self.new_trace(entropy.trace_id()), None, &nonce);
+                let identity = self.identity_in(self.new_trace(entropy.trace_id()), None, &nonce, Version::V2);
                 Minted { identity, nonce, baggage: other.and_then(|carried| carried.baggage) }
             }
         };
@@ -110,10 +111,16 @@ impl<'a> Subject<'a> {
         Minted { identity: Identity { parent_is_remote, links, ..minted.identity }, ..minted }
     }
 
-    fn identity_in(&self, trace: Trace<'a>, parent: Option<crate::context::SpanId>, nonce: &str) -> Identity<'a> {
-        let span_id = self.seal().own(trace.id, self.sealed(parent, nonce));
+    fn identity_in(
+        &self,
+        trace: Trace<'a>,
+        parent: Option<crate::context::SpanId>,
+        nonce: &str,
+        version: Version,
+    ) -> Identity<'a> {
+        let span_id = self.seal().of(version).own(trace.id, self.sealed(parent, nonce));
         let context = Traceparent { trace_id: trace.id, span_id, flags: trace.flags };
-        let (version, tracestate) = (Version::V2, trace.tracestate);
+        let tracestate = trace.tracestate;
         Identity { context, tracestate, parent, parent_is_remote: false, links: Vec::new(), version }
     }
 

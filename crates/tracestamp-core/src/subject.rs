@@ -118,25 +118,25 @@ impl<'a> Subject<'a> {
         Version::READ.into_iter().find(fits)
     }
 
-    /// Whether `stamped` is the own context of this object's owner, which the object inherited.
-    pub(crate) fn fits_owner(&self, stamped: Stamped) -> bool {
-        self.owner().is_some_and(|(owner, kind)| self.fits_relative(stamped, kind, &owner.name))
+    /// The version of the seal by which `stamped` is the own context of this object's owner, which the object inherited.
+    pub(crate) fn fits_owner(&self, stamped: Stamped) -> Option<Version> {
+        self.owner().and_then(|(owner, kind)| self.fits_relative(stamped, kind, &owner.name))
     }
 
-    /// Whether `stamped` is that of the PipelineRun above this Pod: its TaskRun's stamp was missed.
-    pub(crate) fn fits_pipeline_run(&self, stamped: Stamped) -> bool {
+    /// The same of the PipelineRun above this Pod: its TaskRun's stamp was missed.
+    pub(crate) fn fits_pipeline_run(&self, stamped: Stamped) -> Option<Version> {
         let name = self.labels.get("tekton.dev/pipelineRun").filter(|_| self.kind == Kind::Pod);
-        name.is_some_and(|name| self.fits_relative(stamped, Kind::PipelineRun, &name))
+        name.and_then(|name| self.fits_relative(stamped, Kind::PipelineRun, &name))
     }
 
     /// Of a relative only its name is known here: a generated one is its generateName and five characters, so both
     /// readings are tried, with the nonce that was inherited with the context.
-    fn fits_relative(&self, stamped: Stamped, kind: Kind, name: &str) -> bool {
+    fn fits_relative(&self, stamped: Stamped, kind: Kind, name: &str) -> Option<Version> {
         let nonce = self.nonce();
         let prefix = name.len().checked_sub(GENERATED_SUFFIX).and_then(|cut| name.get(..cut));
-        [Some(Name::Given(name)), prefix.map(Name::Generated)].into_iter().flatten().any(|name| {
+        [Some(Name::Given(name)), prefix.map(Name::Generated)].into_iter().flatten().find_map(|name| {
             let sealed = Sealed { namespace: self.namespace, kind, parent: stamped.parent, name, nonce: &nonce };
-            self.sealed_by(stamped, sealed).is_some()
+            self.sealed_by(stamped, sealed)
         })
     }
 }
