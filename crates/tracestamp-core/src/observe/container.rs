@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use super::outcome::Outcome;
 use super::pod_view::{End, PodView, is_step};
 use super::scribe::{Draft, Extent, Scribe};
+use crate::Timestamp;
 use crate::context::SpanId;
 use crate::note::Note;
 use crate::object::{ContainerStatus, Status, Terminated};
@@ -59,14 +60,13 @@ fn write_ended<'a>(
     let what = attributes::span_type(pod, status);
     let mut own = attributes::of_container(pod, status, Some(end));
     let life = Life::new(was, end, End::unknown(scribe, pod));
-    let (extent, outcome) = match (what, life) {
-        (SpanWhat::Step, Life::Ran { .. }) => step(scribe, pod, end, life, &mut own),
-        _ => {
-            own.extend(attributes::exit(end.exit_code, end.reason().to_owned()));
-            let stopped = what == SpanWhat::Sidecar && stopped_with_pod(pod, is, life);
-            let outcome = if stopped { Outcome::SUCCESS } else { outcome::of_exit(pod, end) };
-            (life_extent(what, pod, life, &mut own), outcome)
-        }
+    let (extent, outcome) = if let (SpanWhat::Step, Life::Ran { started, finished }) = (what, life) {
+        step(scribe, pod, end, (started, finished), &mut own)
+    } else {
+        own.extend(attributes::exit(end.exit_code, end.reason().to_owned()));
+        let stopped = what == SpanWhat::Sidecar && stopped_with_pod(pod, is, life);
+        let outcome = if stopped { Outcome::SUCCESS } else { outcome::of_exit(pod, end) };
+        (life_extent(what, pod, life, &mut own), outcome)
     };
     write(scribe, pod, status, what, extent, outcome, own);
 }
@@ -101,16 +101,13 @@ fn stopped_with_pod(pod: &PodView<'_>, is: &Status<'_>, life: Life) -> bool {
 }
 
 /// A step's turn, from the entrypoint's own words: all step containers start together and wait.
-fn step<'a>(
+fn step(
     scribe: &Scribe<'_, '_>,
     pod: &PodView<'_>,
     end: &Terminated<'_>,
-    life: Life,
-    attributes: &mut Vec<Attribute<'a>>,
+    (started, finished): (Timestamp, Timestamp),
+    attributes: &mut Vec<Attribute<'_>>,
 ) -> (Extent, Outcome) {
-    let Life::Ran { started, finished } = life else {
-        return (life_extent(SpanWhat::Step, pod, life, attributes), outcome::of_exit(pod, end));
-    };
     let message = end.message();
     let entry = Termination::parse(&message);
     let (code, reason) = outcome::code_and_reason(end, &entry);

@@ -233,7 +233,9 @@ fn cut_value(attribute: &mut Attribute<'_>) {
         Value::Text(text) => cut(text, VALUE_LIMIT),
         Value::TextList(list) => {
             list.truncate(LIST_LIMIT);
-            list.iter_mut().for_each(|text| cut(text, VALUE_LIMIT));
+            for text in list {
+                cut(text, VALUE_LIMIT);
+            }
         }
         Value::Int(_) | Value::Double(_) | Value::Bool(_) => {}
     }
