@@ -3,19 +3,22 @@
 //! What judges every object (seal, identity, stamp, builder, decision) names no kind: it is given a [`Relation`] and a
 //! [`Description`]. Only [`KINDS`] knows the rooms, and only [`find`] is asked for one.
 
-pub(crate) mod pod;
+mod pod;
 mod table;
-pub(crate) mod tekton;
+mod tekton;
 
-use crate::builder::{Description, SpanBuilder};
 use crate::change::Change;
 use crate::object::{Object, Resource};
 use crate::span::{SpanRecord, SpanWhat};
 use crate::stamp::{Entropy, Stamp};
-use crate::subject::{Relation, Subject};
+use crate::subject::Subject;
 use crate::{Config, Timestamp};
 
-pub use pod::PodPlace;
+#[doc(inline)]
+pub use crate::builder::{Description, SpanBuilder};
+#[doc(inline)]
+pub use crate::subject::{Owner, Relation};
+pub use pod::{PodPlace, Termination};
 pub use table::{KINDS, find};
 
 /// A kind of object that is traced.

@@ -8,7 +8,11 @@ pub(crate) fn cut(text: &mut Cow<'_, str>, limit: usize) {
         let end = (0..=limit).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
         match text {
             Cow::Borrowed(borrowed) => *borrowed = borrowed.get(..end).unwrap_or_default(),
-            Cow::Owned(owned) => owned.truncate(end),
+            Cow::Owned(owned) => {
+                owned.truncate(end);
+                // A span is kept until all of its review's are.
+                owned.shrink_to_fit();
+            }
         }
     }
 }

@@ -29,7 +29,10 @@ fn ends<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
 }
 
 /// All ways to have something under a name that is no regular file; each is given the name, and a file outside.
-const PLANTS: [(&str, fn(&Path, &Path)); 6] = [
+/// Puts something under a name in a directory.
+type Plant = fn(&Path, &Path);
+
+const PLANTS: [(&str, Plant); 6] = [
     ("a FIFO", |path, _| mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap()),
     ("a socket", |path, _| drop(UnixListener::bind(path).unwrap())),
     ("a link", |path, outside| symlink(outside, path).unwrap()),

@@ -98,7 +98,7 @@ fn a_pod_whose_kubelet_never_reports_its_sandbox_has_its_schedule_span_once() {
         cluster.update("09:30:06.5", &mut pod, |pod| change(&[(first, running("09:30:06"))], pod));
         if init {
             cluster.update("09:30:08.5", &mut pod, |pod| {
-                change(&[("fetch", ended(0, "Completed", "09:30:06", "09:30:08"))], pod)
+                change(&[("fetch", ended(0, "Completed", "09:30:06", "09:30:08"))], pod);
             });
             cluster.update("09:30:09.5", &mut pod, |pod| change(&[("step-make", running("09:30:09"))], pod));
         }

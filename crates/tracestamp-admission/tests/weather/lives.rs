@@ -26,19 +26,19 @@ fn a_native_sidecar_that_is_started_again_has_each_life_once() {
         [(1, "09:31:01", "09:30:04", "09:31:00"), (2, "09:32:01", "09:31:01", "09:32:00")]
     {
         cluster.update(&format!("{start}.5"), &mut pod, |pod| {
-            again(pod, "mesh", restarts, running(start), crashed(first, end))
+            again(pod, "mesh", restarts, running(start), crashed(first, end));
         });
         let next = format!("09:3{}:00", restarts + 1);
         cluster.update(&format!("{next}.4"), &mut pod, |pod| set(pod, "Running", &[("mesh", crashed(start, &next))]));
     }
     cluster.update("09:33:01.5", &mut pod, |pod| {
-        again(pod, "mesh", 3, running("09:33:01"), crashed("09:32:01", "09:33:00"))
+        again(pod, "mesh", 3, running("09:33:01"), crashed("09:32:01", "09:33:00"));
     });
     cluster.update("09:34:00.4", &mut pod, |pod| {
         set(pod, "Running", &[("step-make", step(ended(0, "Completed", "09:30:04", "09:34:00"), "09:30:05", &[]))]);
     });
     cluster.update("09:34:02.4", &mut pod, |pod| {
-        set(pod, "Succeeded", &[("mesh", ended(0, "Completed", "09:33:01", "09:34:02"))])
+        set(pod, "Succeeded", &[("mesh", ended(0, "Completed", "09:33:01", "09:34:02"))]);
     });
     let rows = [("pod", "09:30:01..09:34:02, unset"), ("step make", "09:30:05..09:34:00, unset")];
     let calls = cluster.calls();
@@ -72,14 +72,14 @@ fn a_pod_whose_containers_are_restarted_on_failure_ends_once() {
         pod["spec"]["restartPolicy"] = "OnFailure".into();
         let crashed = |start: &str, end: &str| ended(1, "Error", start, end);
         cluster.update("09:31:00.4", &mut pod, |pod| {
-            set(pod, "Running", &[("step-make", crashed("09:30:04", "09:31:00"))])
+            set(pod, "Running", &[("step-make", crashed("09:30:04", "09:31:00"))]);
         });
         cluster.update("09:31:01.5", &mut pod, |pod| {
             again(pod, "step-make", 1, running("09:31:01"), crashed("09:30:04", "09:31:00"));
         });
         if restarts == 2 {
             cluster.update("09:32:00.4", &mut pod, |pod| {
-                set(pod, "Running", &[("step-make", crashed("09:31:01", "09:32:00"))])
+                set(pod, "Running", &[("step-make", crashed("09:31:01", "09:32:00"))]);
             });
             cluster.update("09:32:01.5", &mut pod, |pod| {
                 again(pod, "step-make", 2, running("09:32:01"), crashed("09:31:01", "09:32:00"));

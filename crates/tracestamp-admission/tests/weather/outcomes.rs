@@ -128,7 +128,7 @@ fn a_negative_exit_code_is_quoted() {
     ] {
         let (mut cluster, mut task, mut pod) = Cluster::with_running_pod(CONTAINERS);
         cluster.update("09:30:41", &mut pod, |pod| {
-            set(pod, "Failed", &[("step-make", make(-1_073_741_510, "Error", &[]))])
+            set(pod, "Failed", &[("step-make", make(-1_073_741_510, "Error", &[]))]);
         });
         cluster
             .update("09:30:42", &mut task, |task| succeeded(task, "False", "Failed", message, "09:30:01", "09:30:42"));

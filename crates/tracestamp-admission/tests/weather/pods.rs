@@ -47,8 +47,11 @@ fn result(span: &SpanRecord<'_>) -> Option<String> {
     attribute(span, "tracestamp.result")
 }
 
+/// Exit code, reason, and an entry of the termination message.
+type End = (i64, &'static str, Option<(&'static str, &'static str)>);
+
 /// How a step can end: exit code, the container's reason, and the entrypoint's own.
-const ENDS: [(i64, &str, Option<(&str, &str)>); 9] = [
+const ENDS: [End; 9] = [
     (0, "Completed", None),
     (0, "OOMKilled", None),
     (1, "Error", Some(("Reason", "Cancelled"))),
@@ -98,9 +101,8 @@ proptest! {
         let (mut cluster, _, mut pod) = Cluster::with_running_pod(&format!("init:prepare {} sidecar-db", names.join(" ")));
         let at = format!("09:30:{:02}", fate_at + 10);
         match fate {
-            Fate::None => {}
             Fate::Deleted | Fate::DisruptedAndDeleted => cluster.ask_to_delete(&at, &mut pod),
-            Fate::Disrupted | Fate::Evicted => {}
+            Fate::None | Fate::Disrupted | Fate::Evicted => {}
         }
         match fate {
             Fate::None | Fate::Deleted => {}

@@ -71,7 +71,8 @@ fn a_step_that_is_killed_with_a_disrupted_pod_is_an_error_of_the_clusters() {
 
 #[test]
 fn an_init_container_that_is_killed_with_its_pod_did_not_fail_and_neither_did_the_pod() {
-    let killed: [(&str, fn(&mut Cluster, &mut Value), &str); 3] = [
+    type Kill = fn(&mut Cluster, &mut Value);
+    let killed: [(&str, Kill, &str); 3] = [
         ("deleted", deleted, "error, result=cancellation"),
         (
             "disrupted",
@@ -83,11 +84,11 @@ fn an_init_container_that_is_killed_with_its_pod_did_not_fail_and_neither_did_th
     for (what, kill, truth) in killed {
         let (mut cluster, _, mut pod) = Cluster::with_bound_pod("init:fetch step-make");
         cluster.update("09:30:04", &mut pod, |pod| {
-            set(pod, "Pending", &[("fetch", running("09:30:03")), ("step-make", waiting())])
+            set(pod, "Pending", &[("fetch", running("09:30:03")), ("step-make", waiting())]);
         });
         kill(&mut cluster, &mut pod);
         cluster.update("09:31:02.4", &mut pod, |pod| {
-            failed(pod, "09:31:02", &[("fetch", ended(143, "Error", "09:30:03", "09:31:02"))])
+            failed(pod, "09:31:02", &[("fetch", ended(143, "Error", "09:30:03", "09:31:02"))]);
         });
         cluster.remove("09:31:03", &pod);
         let fetch = format!("09:30:03..09:31:02, {truth}");
@@ -111,7 +112,7 @@ fn a_condition_that_is_not_true_disrupts_nothing() {
         ]
     };
     let not_true = |_: &mut Cluster, pod: &mut Value| {
-        condition(pod, "DisruptionTarget", "False", "09:31:00", "EvictionByEvictionAPI")
+        condition(pod, "DisruptionTarget", "False", "09:31:00", "EvictionByEvictionAPI");
     };
     check("False", not_true, states(), &rows);
     check("absent", |_, _| {}, states(), &rows);

@@ -15,16 +15,19 @@ use std::borrow::Cow;
 use crate::builder::Description;
 use crate::subject::Subject;
 
-pub use custom_run::CustomRun;
-pub use pipeline_run::PipelineRun;
-pub use task_run::TaskRun;
+pub(super) use custom_run::CustomRun;
+pub(super) use pipeline_run::PipelineRun;
+pub(super) use task_run::TaskRun;
 
 /// The API group.
 const GROUP: &str = "tekton.dev";
+pub(super) use pipeline_run::RESOURCE as PIPELINE_RUN;
+pub(super) use task_run::RESOURCE as TASK_RUN;
+
 /// The name of the PipelineRun above.
 pub(super) const RUN_LABEL: &str = "tekton.dev/pipelineRun";
 /// The uid of the PipelineRun above.
-const RUN_UID_LABEL: &str = "tekton.dev/pipelineRunUID";
+pub(super) const RUN_UID_LABEL: &str = "tekton.dev/pipelineRunUID";
 /// The PipelineTask.
 pub(super) const TASK_LABEL: &str = "tekton.dev/pipelineTask";
 

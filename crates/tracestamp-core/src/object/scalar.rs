@@ -19,7 +19,7 @@ pub fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool
 
 struct Scalar<T>(PhantomData<T>);
 
-impl<'de> Visitor<'de> for Scalar<i64> {
+impl Visitor<'_> for Scalar<i64> {
     type Value = Option<i64>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,7 +41,7 @@ impl<'de> Visitor<'de> for Scalar<i64> {
     }
 }
 
-impl<'de> Visitor<'de> for Scalar<bool> {
+impl Visitor<'_> for Scalar<bool> {
     type Value = Option<bool>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -84,7 +84,7 @@ pub struct Container<'a> {
     pub restart_policy: Option<Text<'a>>,
 }
 
-impl<'a> Container<'a> {
+impl Container<'_> {
     /// Which of `names` the container defines itself, whatever the case of their letters, when it has a list of
     /// variables; an error when `env` is no such list. No value is ever read.
     pub fn defines<const N: usize>(&self, names: &[&str; N]) -> serde_json::Result<Option<[bool; N]>> {

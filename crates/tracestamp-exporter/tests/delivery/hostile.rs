@@ -21,7 +21,7 @@ async fn says(answers: Vec<Vec<u8>>) -> std::net::SocketAddr {
         while let Ok((mut stream, _)) = listener.accept().await {
             let answer = answers.next().unwrap_or_else(|| ok(b""));
             tokio::spawn(async move {
-                let mut asked = [0; 65_536];
+                let mut asked = vec![0; 65_536];
                 let _ = stream.read(&mut asked).await;
                 let _ = stream.write_all(&answer).await;
                 let _ = stream.shutdown().await;

@@ -161,7 +161,7 @@ pub const OOM_KILLED_WITH_EXIT_CODE_0: Case = Case {
             set(pod, "Running", &[("step-link", killed)]);
         });
         cluster.update("09:31:10.6", &mut task, |task| {
-            succeeded(task, "False", "Failed", "OOMKilled", "09:30:01", "09:31:10")
+            succeeded(task, "False", "Failed", "OOMKilled", "09:30:01", "09:31:10");
         });
         cluster.update("09:31:13", &mut pod, |pod| {
             let done = step(ended(0, "Completed", "09:30:04", "09:31:12"), "09:31:10.9", &[]);

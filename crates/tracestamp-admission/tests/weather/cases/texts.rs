@@ -121,7 +121,7 @@ pub const TIMEOUT_QUOTES_THE_STATUS_BEFORE: Case = Case {
         let mut task = cluster.create("09:00:01", task_run(&run, "login"));
         let refused = "param `token` value: s3cr3t-7310 is not in the enum list";
         cluster.update("09:00:03", &mut task, |task| {
-            succeeded(task, "Unknown", "ToBeRetried", refused, "09:00:01", "09:00:03")
+            succeeded(task, "Unknown", "ToBeRetried", refused, "09:00:01", "09:00:03");
         });
         cluster.update("09:02:01.3", &mut task, |task| timed_out(task, "ToBeRetried", refused, "09:02:01"));
         let mut task = cluster.create("09:00:01", task_run(&run, "fetch"));

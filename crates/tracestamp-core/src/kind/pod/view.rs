@@ -2,7 +2,8 @@
 
 use super::reason::pod_cause;
 use crate::Timestamp;
-use crate::object::{Object, PodSpec};
+use crate::builder::SpanBuilder;
+use crate::object::{Condition, Object, PodSpec};
 use crate::subject::Subject;
 
 /// `core/v1` DisruptionTarget (KEP-3329): the cluster takes the Pod away.
@@ -44,7 +45,7 @@ impl<'a> PodView<'a> {
 
     /// Why a container that ended at `finished` was ended with its Pod, if it was.
     pub(super) fn taken_away_by(&self, finished: Option<Timestamp>) -> Option<TakenAway> {
-        self.taken_away.filter(|cause| !finished.zip(cause.since).is_some_and(|(finished, since)| finished < since))
+        self.taken_away.filter(|cause| finished.zip(cause.since).is_none_or(|(finished, since)| finished >= since))
     }
 
     /// Whether the Pod's deletion was asked for before `finished`, or at any time when that is unknown.
@@ -64,10 +65,10 @@ impl TakenAway {
     fn from_object(pod: &Object<'_>) -> Option<Self> {
         let status = pod.status.as_ref()?;
         let condition = status.condition(DISRUPTION_TARGET).filter(|condition| &*condition.status == "True");
-        let reasons = [status.reason.as_deref(), condition.map(|condition| condition.reason())];
+        let reasons = [status.reason.as_deref(), condition.map(Condition::reason)];
         let known = reasons.into_iter().flatten().find_map(pod_cause);
         let (result, error) = known.or_else(|| condition.map(|_| ("error", DISRUPTION_TARGET)))?;
-        Some(Self { result, error, since: condition.and_then(|condition| condition.changed()) })
+        Some(Self { result, error, since: condition.and_then(Condition::changed) })
     }
 }
 
@@ -86,8 +87,8 @@ pub(super) struct End {
 
 impl End {
     /// The end where no object shows one: when the Pod's deletion was asked for, else now.
-    pub(super) fn unknown(scribe: &Scribe<'_, '_>, pod: &PodView<'_>) -> Self {
-        pod.deletion_asked.map_or(Self { at: scribe.received, received: true }, |at| Self { at, received: false })
+    pub(super) fn unknown(builder: &SpanBuilder<'_, '_>, pod: &PodView<'_>) -> Self {
+        pod.deletion_asked.map_or(Self { at: builder.received, received: true }, |at| Self { at, received: false })
     }
 
     /// The later of this and an instant that an object shows.

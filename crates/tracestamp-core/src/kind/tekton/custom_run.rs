@@ -25,7 +25,7 @@ const RESOURCE: &Resource = &Resource {
 
 /// `tekton.dev` CustomRun.
 #[derive(Debug)]
-pub struct CustomRun;
+pub(in crate::kind) struct CustomRun;
 
 impl ObjectKind for CustomRun {
     fn resource(&self) -> &'static Resource {

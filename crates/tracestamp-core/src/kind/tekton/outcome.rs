@@ -51,7 +51,7 @@ mod tests {
         let condition = condition.to_string();
         let steps =
             step_reasons.iter().map(|reason| serde_json::json!({"name": "unit", "terminated": {"reason": reason}}));
-        let steps = serde_json::Value::from_iter(steps).to_string();
+        let steps = steps.collect::<serde_json::Value>().to_string();
         let steps: Vec<StepState<'_>> = serde_json::from_str(&steps).unwrap();
         of_run(&serde_json::from_str(&condition).unwrap(), "app", &steps)
     }

@@ -15,7 +15,7 @@ use crate::outcome::Outcome;
 use crate::span::{Attribute, Event, SpanWhat};
 use crate::subject::{Relation, Subject};
 
-pub(super) const RESOURCE: &Resource = &Resource {
+pub(in crate::kind) const RESOURCE: &Resource = &Resource {
     group: GROUP,
     kind: "PipelineRun",
     plural: "pipelineruns",
@@ -26,7 +26,7 @@ pub(super) const RESOURCE: &Resource = &Resource {
 
 /// `tekton.dev` PipelineRun.
 #[derive(Debug)]
-pub struct PipelineRun;
+pub(in crate::kind) struct PipelineRun;
 
 impl ObjectKind for PipelineRun {
     fn resource(&self) -> &'static Resource {

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use super::{run_name, vcs};
 use crate::Timestamp;
-use crate::builder::{Draft, Extent, Scribe};
+use crate::builder::{Interval, SpanBuilder, SpanDraft};
 use crate::change::Change;
 use crate::object::{Condition, Object, Status, StepState};
 use crate::outcome::Outcome;
@@ -56,90 +56,120 @@ fn released(old: &Object<'_>, new: &Object<'_>) -> bool {
     new.deletion_timestamp.is_some() && old.held() && !new.held()
 }
 
-pub(super) fn observe<'a, R: Run>(scribe: &mut Scribe<'_, 'a>, change: &Change<'a>) {
-    let object = scribe.subject.object;
+pub(super) fn observe<'a, R: Run>(builder: &mut SpanBuilder<'_, 'a>, change: &Change<'a>) {
+    let object = builder.subject.object;
     let ended = object.status.as_ref().and_then(Status::ended);
     match change {
         Change::Update(old) => {
-            attempts::<R>(scribe, old);
+            attempts::<R>(builder, old);
             if ends(old, object) {
-                ended_run::<R>(scribe);
+                ended_run::<R>(builder);
             } else if ended.is_none() && released(old, object) {
-                deleted_run::<R>(scribe);
+                deleted_run::<R>(builder);
             }
         }
-        Change::Delete(deletion) if ended.is_none() && !deletion.held && !scribe.subject.metadata.held() => {
-            deleted_run::<R>(scribe);
+        Change::Delete(deletion) if ended.is_none() && !deletion.held && !builder.subject.metadata.held() => {
+            deleted_run::<R>(builder);
         }
         Change::Delete(_) => {}
     }
 }
 
-fn ended_run<R: Run>(scribe: &mut Scribe<'_, '_>) {
-    let Some(status) = &scribe.subject.object.status else { return };
+fn ended_run<R: Run>(builder: &mut SpanBuilder<'_, '_>) {
+    let Some(status) = &builder.subject.object.status else { return };
     let Some(succeeded) = status.ended() else { return };
-    let Some(created) = scribe.subject.metadata.created() else { return };
-    let outcome = R::outcome(scribe.subject, succeeded, || status.steps());
+    let Some(created) = builder.subject.metadata.created() else { return };
+    let outcome = R::outcome(builder.subject, succeeded, || status.steps());
     // Controllers of custom tasks may leave completionTime out; the condition changed with this very transition.
     let told = status.completed().or_else(|| succeeded.changed());
-    let extent = Extent::new(created, told.unwrap_or(scribe.received)).received(told.is_none());
-    write_run::<R>(scribe, status, extent, &outcome);
+    let interval = Interval::new(created, told.unwrap_or(builder.received)).received(told.is_none());
+    write_run::<R>(builder, status, interval, &outcome);
 }
 
-fn deleted_run<R: Run>(scribe: &mut Scribe<'_, '_>) {
-    let Some(created) = scribe.subject.metadata.created() else { return };
+fn deleted_run<R: Run>(builder: &mut SpanBuilder<'_, '_>) {
+    let Some(created) = builder.subject.metadata.created() else { return };
     let none = Status::default();
-    let status = scribe.subject.object.status.as_ref();
-    let extent = Extent::new(created, scribe.received).received(true);
+    let status = builder.subject.object.status.as_ref();
+    let interval = Interval::new(created, builder.received).received(true);
     match status {
-        Some(status) => write_run::<R>(scribe, status, extent, &Outcome::DELETED),
-        None => write_run_alone::<R>(scribe, &none, extent, &Outcome::DELETED),
+        Some(status) => write_run::<R>(builder, status, interval, &Outcome::DELETED),
+        None => write_run_alone::<R>(builder, &none, interval, &Outcome::DELETED),
     }
 }
 
 /// The run's own span and those that end with it.
-fn write_run<'a, R: Run>(scribe: &mut Scribe<'_, 'a>, status: &'a Status<'a>, extent: Extent, outcome: &Outcome) {
+fn write_run<'a, R: Run>(
+    builder: &mut SpanBuilder<'_, 'a>,
+    status: &'a Status<'a>,
+    interval: Interval,
+    outcome: &Outcome,
+) {
     let past = status.retries();
-    pending(scribe, status, past.first().and_then(crate::object::Attempt::started), extent, outcome);
-    if let Some(began) = R::finally_started(status).filter(|_| !extent.received) {
-        part(scribe, SpanWhat::Finally, Extent::new(began, extent.end).within(extent), Outcome::UNTOLD);
+    pending(builder, status, past.first().and_then(crate::object::Attempt::started), interval, outcome);
+    if let Some(began) = R::finally_started(status).filter(|_| !interval.received) {
+        part(builder, SpanWhat::Finally, Interval::new(began, interval.end).within(interval), Outcome::UNTOLD);
     }
     if let (false, Some(began)) = (past.is_empty(), status.started()) {
-        let extent = Extent::new(began, extent.end).received(extent.received).within(extent);
-        attempt(scribe, past.len() + 1, extent, outcome.clone());
+        let interval = Interval::new(began, interval.end).received(interval.received).within(interval);
+        attempt(builder, past.len() + 1, interval, outcome.clone());
     }
-    own::<R>(scribe, extent, outcome, R::events(status, extent.end, outcome));
+    own::<R>(builder, interval, outcome, R::events(status, interval.end, outcome));
 }
 
-fn write_run_alone<'a, R: Run>(scribe: &mut Scribe<'_, 'a>, status: &Status<'a>, extent: Extent, outcome: &Outcome) {
-    pending(scribe, status, None, extent, outcome);
-    own::<R>(scribe, extent, outcome, Vec::new());
+fn write_run_alone<'a, R: Run>(
+    builder: &mut SpanBuilder<'_, 'a>,
+    status: &Status<'a>,
+    interval: Interval,
+    outcome: &Outcome,
+) {
+    pending(builder, status, None, interval, outcome);
+    own::<R>(builder, interval, outcome, Vec::new());
 }
 
 /// From creation to the first attempt's start. `startTime` moves until the end, so it is read there.
-fn pending(scribe: &mut Scribe<'_, '_>, status: &Status<'_>, first: Option<Timestamp>, run: Extent, outcome: &Outcome) {
+fn pending(
+    builder: &mut SpanBuilder<'_, '_>,
+    status: &Status<'_>,
+    first: Option<Timestamp>,
+    run: Interval,
+    outcome: &Outcome,
+) {
     match first.or_else(|| status.started()) {
         Some(began) => {
-            part(scribe, SpanWhat::Pending, Extent::new(run.start, began.max(run.start)).within(run), Outcome::UNTOLD);
+            part(
+                builder,
+                SpanWhat::Pending,
+                Interval::new(run.start, began.max(run.start)).within(run),
+                Outcome::UNTOLD,
+            );
         }
-        None if run.received => part(scribe, SpanWhat::Pending, run, outcome.clone()),
+        None if run.received => part(builder, SpanWhat::Pending, run, outcome.clone()),
         None => {}
     }
 }
 
 /// A part of a run; one without length tells nothing.
-fn part(scribe: &mut Scribe<'_, '_>, what: SpanWhat, extent: Extent, outcome: Outcome) {
-    if extent.is_empty() {
+fn part(builder: &mut SpanBuilder<'_, '_>, what: SpanWhat, interval: Interval, outcome: Outcome) {
+    if interval.is_empty() {
         return;
     }
-    let (span_id, parent) = (scribe.below(what, ""), Some(scribe.own()));
+    let (span_id, parent) = (builder.below(what, ""), Some(builder.own()));
     let name = Cow::Borrowed(what.as_str());
-    scribe.write(Draft { what, span_id, parent, name, extent, outcome, attributes: Vec::new(), events: Vec::new() });
+    builder.write(SpanDraft {
+        what,
+        span_id,
+        parent,
+        name,
+        interval,
+        outcome,
+        attributes: Vec::new(),
+        events: Vec::new(),
+    });
 }
 
 /// Attempts that failed and are tried again: each new entry of `retriesStatus`.
-fn attempts<R: Run>(scribe: &mut Scribe<'_, '_>, old: &Object<'_>) {
-    let Some(new) = &scribe.subject.object.status else { return };
+fn attempts<R: Run>(builder: &mut SpanBuilder<'_, '_>, old: &Object<'_>) {
+    let Some(new) = &builder.subject.object.status else { return };
     if old.status.as_ref().is_some_and(|old| old.same_retries(new)) {
         return;
     }
@@ -147,32 +177,45 @@ fn attempts<R: Run>(scribe: &mut Scribe<'_, '_>, old: &Object<'_>) {
     for (index, entry) in new.retries().iter().enumerate().skip(known) {
         let (Some(began), Some(ended)) = (entry.started(), entry.completed()) else { continue };
         let Some(succeeded) = entry.succeeded() else { continue };
-        let outcome = R::outcome(scribe.subject, succeeded, || entry.steps());
-        let created = scribe.subject.metadata.created().unwrap_or(began);
-        let run = Extent::new(created, ended.max(created));
-        attempt(scribe, index + 1, Extent::new(began, ended).within(run), outcome);
+        let outcome = R::outcome(builder.subject, succeeded, || entry.steps());
+        let created = builder.subject.metadata.created().unwrap_or(began);
+        let run = Interval::new(created, ended.max(created));
+        attempt(builder, index + 1, Interval::new(began, ended).within(run), outcome);
     }
 }
 
-fn attempt(scribe: &mut Scribe<'_, '_>, n: usize, extent: Extent, outcome: Outcome) {
+fn attempt(builder: &mut SpanBuilder<'_, '_>, n: usize, interval: Interval, outcome: Outcome) {
     let what = SpanWhat::Attempt;
     let attributes = vec![Attribute::new("tracestamp.attempt", i64::try_from(n).unwrap_or(i64::MAX))];
-    let (span_id, parent) = (scribe.below(what, &n.to_string()), Some(scribe.own()));
+    let (span_id, parent) = (builder.below(what, &n.to_string()), Some(builder.own()));
     let name = Cow::Owned(format!("attempt {n}"));
-    scribe.write(Draft { what, span_id, parent, name, extent, outcome, attributes, events: Vec::new() });
+    builder.write(SpanDraft { what, span_id, parent, name, interval, outcome, attributes, events: Vec::new() });
 }
 
-fn own<'a, R: Run>(scribe: &mut Scribe<'_, 'a>, extent: Extent, outcome: &Outcome, events: Vec<Event<'a>>) {
-    let subject = scribe.subject;
-    let url = subject.config.trace_url.as_ref().map(|template| Cow::Owned(template.of(scribe.identity.context)));
+fn own<'a, R: Run>(builder: &mut SpanBuilder<'_, 'a>, interval: Interval, outcome: &Outcome, events: Vec<Event<'a>>) {
+    let subject = builder.subject;
+    let url = subject.config.trace_url.as_ref().map(|template| Cow::Owned(template.of(builder.identity.context)));
     let (name, own) = R::own(subject, url);
     let attributes = own.into_iter().chain(vcs::attributes(subject)).collect();
-    let (what, span_id, parent) = (R::SPAN, scribe.own(), scribe.identity.parent);
-    scribe.write_own(Draft { what, span_id, parent, name, extent, outcome: outcome.clone(), attributes, events });
+    let (what, span_id, parent) = (R::SPAN, builder.own(), builder.identity.parent);
+    builder.write_own(SpanDraft {
+        what,
+        span_id,
+        parent,
+        name,
+        interval,
+        outcome: outcome.clone(),
+        attributes,
+        events,
+    });
 }
 
 /// Name and attributes of a task's run.
-pub(super) fn of_task<'a>(subject: &Subject<'a>, url: Option<Cow<'a, str>>, definition: Option<Cow<'a, str>>) -> (Cow<'a, str>, Vec<Attribute<'a>>) {
+pub(super) fn of_task<'a>(
+    subject: &Subject<'a>,
+    url: Option<Cow<'a, str>>,
+    definition: Option<Cow<'a, str>>,
+) -> (Cow<'a, str>, Vec<Attribute<'a>>) {
     let task = run_name::task(subject);
     // A task of a Pipeline has its name on every span already.
     let alone = definition.clone().filter(|_| task.is_none());

@@ -53,7 +53,7 @@ fn beginning<'m>(message: &'m str, pattern: &str, known: Known<'_>) -> Option<&'
 
 /// How much of `text` a placeholder stands for.
 fn value_length(placeholder: &str, text: &str, known: Known<'_>) -> Option<usize> {
-    let while_ = |allowed: fn(&u8) -> bool| text.bytes().take_while(allowed).count();
+    let while_ = |allowed: fn(u8) -> bool| text.bytes().take_while(|byte| allowed(*byte)).count();
     let known_step = |length: usize, prefix: &str| {
         let step = text.get(..length)?.strip_prefix(prefix)?;
         let is_known = known.steps.is_empty() || known.steps.iter().any(|known| &*known.name == step);
@@ -73,12 +73,12 @@ fn value_length(placeholder: &str, text: &str, known: Known<'_>) -> Option<usize
         "duration" => Some(text.find(|c: char| !(c.is_ascii_digit() || "hmsnuµ.".contains(c))).unwrap_or(text.len())),
         // A full stop may follow them.
         "quantity" => {
-            Some(while_(|byte| byte.is_ascii_alphanumeric() || *byte == b'.')).map(|end| without_stop(text, end))
+            Some(while_(|byte| byte.is_ascii_alphanumeric() || byte == b'.')).map(|end| without_stop(text, end))
         }
-        "resource" => Some(while_(|byte| byte.is_ascii_alphanumeric() || b"-./".contains(byte)))
+        "resource" => Some(while_(|byte| byte.is_ascii_alphanumeric() || b"-./".contains(&byte)))
             .map(|end| without_stop(text, end)),
-        "conditions" => Some(while_(|byte| byte.is_ascii_alphabetic() || *byte == b' ')),
-        "predicate" => Some(while_(u8::is_ascii_alphabetic)),
+        "conditions" => Some(while_(|byte| byte.is_ascii_alphabetic() || byte == b' ')),
+        "predicate" => Some(while_(|byte| byte.is_ascii_alphabetic())),
         _ => None,
     }
 }
@@ -88,8 +88,8 @@ fn without_stop(text: &str, end: usize) -> usize {
 }
 
 /// What names of objects, containers and volumes are made of.
-fn name(byte: &u8) -> bool {
-    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(byte)
+fn name(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte)
 }
 
 #[cfg(test)]

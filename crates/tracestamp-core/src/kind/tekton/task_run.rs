@@ -5,7 +5,9 @@ use std::ops::Deref;
 
 use super::outcome::of_run;
 use super::run::{self, Run};
-use super::{GROUP, RUN_CARRIER, RUN_LABEL, RUN_UID_LABEL, TASK_RUN_CARRIER, describe_task, pipeline_run_name, run_name};
+use super::{
+    GROUP, RUN_CARRIER, RUN_LABEL, RUN_UID_LABEL, TASK_RUN_CARRIER, describe_task, pipeline_run_name, run_name,
+};
 use crate::Timestamp;
 use crate::builder::{Description, SpanBuilder};
 use crate::change::Change;
@@ -26,7 +28,7 @@ pub(in crate::kind) const RESOURCE: &Resource = &Resource {
 
 /// `tekton.dev` TaskRun.
 #[derive(Debug)]
-pub struct TaskRun;
+pub(in crate::kind) struct TaskRun;
 
 impl ObjectKind for TaskRun {
     fn resource(&self) -> &'static Resource {

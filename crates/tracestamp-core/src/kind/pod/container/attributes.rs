@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use crate::image::{ImageReference, has_digest, without_credentials};
-use crate::object::{ContainerStatus, Terminated};
 use crate::kind::pod::view::PodView;
+use crate::object::{Container, ContainerStatus, Terminated};
 use crate::span::{Attribute, SpanWhat, Value};
 
 pub(super) fn span_type(pod: &PodView<'_>, status: &ContainerStatus<'_>) -> SpanWhat {
     let init = pod.spec.init_containers.iter().flatten().find(|container| container.name == status.name);
-    SpanWhat::of_container(&status.name, init.is_some(), init.is_some_and(|container| container.restarts()))
+    SpanWhat::of_container(&status.name, init.is_some(), init.is_some_and(Container::restarts))
 }
 
 pub(super) fn exit<'a>(code: i64, reason: String) -> Vec<Attribute<'a>> {

@@ -1,10 +1,10 @@
 //! What came of a container: its exit code is the last thing to ask.
 
-use crate::object::Terminated;
-use crate::outcome::Outcome;
-use crate::kind::pod::view::PodView;
 use crate::kind::pod::reason::{ContainerCause, container_reason};
 use crate::kind::pod::termination::Termination;
+use crate::kind::pod::view::PodView;
+use crate::object::Terminated;
+use crate::outcome::Outcome;
 
 const OUT_OF_MEMORY: &str = "OOMKilled";
 
