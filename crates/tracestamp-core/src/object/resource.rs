@@ -18,6 +18,11 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// The version to ask for.
+    pub fn version(&self) -> &'static str {
+        self.versions.first().copied().unwrap_or("v1")
+    }
+
     /// `plural.group`, as `kubectl` and the setting `TRACESTAMP_DISABLED_KIND` name it.
     pub fn name(&self) -> String {
         if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
