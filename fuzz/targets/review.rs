@@ -9,7 +9,7 @@ use serde_json::Value;
 use tracestamp_admission::{Decision, Endpoint, Entropy, Review, allow};
 use tracestamp_core::context::Sampler;
 use tracestamp_core::object::Object;
-use tracestamp_core::observe::PodPlace;
+use tracestamp_core::kind::PodPlace;
 use tracestamp_core::span::SpanRecord;
 use tracestamp_core::{CarrierMode, Config, Environment, SealKey, Timestamp, span};
 

@@ -5,7 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
-use tracestamp_core::termination::Termination;
+use tracestamp_core::kind::Termination;
 
 fuzz_target!(|text: &str| {
     let told = Termination::parse(text);

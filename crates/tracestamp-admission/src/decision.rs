@@ -1,8 +1,9 @@
 //! What is to be done about a review.
 
+use tracestamp_core::change::Change;
 use tracestamp_core::context::TraceId;
-use tracestamp_core::object::{Kind, Object, Status};
-use tracestamp_core::observe::{Change, PodPlace, may_end};
+use tracestamp_core::kind::{self, ObjectKind, PodPlace};
+use tracestamp_core::object::{Object, Status};
 use tracestamp_core::pod_event::{self, PodEvent, Reading, Topic, UID_LIMIT};
 use tracestamp_core::span::SpanRecord;
 use tracestamp_core::stamp::{Annotation, Entropy};
@@ -78,7 +79,7 @@ impl Outcome {
 pub struct Decision<'a> {
     /// `request.uid`, to be echoed.
     pub uid: &'a str,
-    /// The object's kind as a metric label: `PipelineRun`, `TaskRun`, `CustomRun`, `Pod`, `Event` or `other`.
+    /// The object's kind as a metric label: a traced kind, `Event` or `other`.
     pub kind: &'static str,
     /// `CREATE`, `UPDATE`, `DELETE` or `other`.
     pub operation: &'static str,
@@ -110,10 +111,10 @@ impl Review<'_> {
         entropy: Entropy,
     ) -> Decision<'r> {
         let request = &self.request;
-        let kind = Kind::of(&request.kind.group, &request.kind.kind);
+        let kind = kind::find(&request.kind.group, &request.kind.kind, config);
         let mut decision = Decision {
             uid: &request.uid,
-            kind: kind.map_or("other", Kind::as_str),
+            kind: kind.map_or("other", |kind| kind.resource().kind),
             operation: match &*request.operation {
                 "CREATE" => "CREATE",
                 "UPDATE" => "UPDATE",
@@ -153,7 +154,7 @@ impl Review<'_> {
     fn stamp<'r>(
         &'r self,
         decision: &mut Decision<'r>,
-        kind: Kind,
+        kind: &'static dyn ObjectKind,
         object: &'r Object<'r>,
         config: &'r Config,
         entropy: Entropy,
@@ -166,7 +167,7 @@ impl Review<'_> {
             if subject.annotations.reaches(ANNOTATIONS_LIMIT) {
                 return Outcome::TooLarge;
             }
-            let Some(stamp) = subject.stamp(entropy) else { return Outcome::Unreadable };
+            let Some(stamp) = kind.stamp_at_create(subject, entropy) else { return Outcome::Unreadable };
             let Ok(patch) = patch(&stamp, subject.metadata.annotations.is_some()) else { return Outcome::TooLarge };
             let added: usize = stamp.annotations.iter().map(Annotation::size).sum();
             let patched = self.length + patch.as_ref().map_or(0, Vec::len);
@@ -212,7 +213,7 @@ impl Review<'_> {
     /// The uid of the Pod that an observed review is about, when it can be one.
     pub fn pod_uid(&self) -> Option<&str> {
         let request = &self.request;
-        let pod = Kind::of(&request.kind.group, &request.kind.kind) == Some(Kind::Pod);
+        let pod = request.kind.group.is_empty() && &*request.kind.kind == "Pod";
         let uid = request.subject()?.metadata.as_ref()?.uid.as_deref()?;
         (pod && request.dry_run != Some(true) && (1..=UID_LIMIT).contains(&uid.len())).then_some(uid)
     }
@@ -226,7 +227,7 @@ impl Review<'_> {
     fn observe<'r>(
         &'r self,
         decision: &mut Decision<'r>,
-        kind: Kind,
+        kind: &'static dyn ObjectKind,
         object: &'r Object<'r>,
         config: &'r Config,
         received: Timestamp,
@@ -242,14 +243,14 @@ impl Review<'_> {
         };
         if request.dry_run == Some(true) {
             decision.outcome = Outcome::DryRun;
-        } else if !may_end(kind, object, &change) {
+        } else if !kind.may_end_by(object, &change) {
             decision.outcome = Outcome::Unchanged;
         } else if is_cut(object) || matches!(change, Change::Update(old) if is_cut(old)) {
             decision.outcome = Outcome::Unreadable;
             decision.notes.push(Note::ListsCut);
         } else {
             decide_about(decision, kind, object, config, |subject, decision| {
-                decision.spans = subject.observe(&change, received);
+                decision.spans = kind.spans(subject, &change, received);
                 decision.trace_id = decision.spans.first().map(|span| span.context.trace_id);
                 if decision.spans.is_empty() { Outcome::Unchanged } else { Outcome::Recorded }
             });
@@ -265,18 +266,18 @@ fn is_cut(object: &Object<'_>) -> bool {
 /// Decides about an object that can be read and is to be traced, and notes what was met.
 fn decide_about<'r>(
     decision: &mut Decision<'r>,
-    kind: Kind,
+    kind: &'static dyn ObjectKind,
     object: &'r Object<'r>,
     config: &'r Config,
     decide: impl FnOnce(&Subject<'r>, &mut Decision<'r>) -> Outcome,
 ) {
-    let Some(subject) = Subject::new(kind, decision.namespace, object, config) else {
+    let Some(subject) = kind.subject(decision.namespace, object, config) else {
         decision.outcome = Outcome::Unreadable;
         return;
     };
     decision.outcome = if subject.excluded() {
         Outcome::Excluded
-    } else if subject.is_traced() {
+    } else if kind.is_traced(&subject) {
         decide(&subject, decision)
     } else {
         Outcome::NotTraced

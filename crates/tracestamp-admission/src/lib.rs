@@ -14,6 +14,6 @@ mod review;
 
 pub use decision::{Decision, Endpoint, Outcome};
 pub use review::{NotAReview, Review, allow};
-pub use tracestamp_core::observe::PodPlace;
+pub use tracestamp_core::kind::PodPlace;
 pub use tracestamp_core::pod_event::PodEvent;
 pub use tracestamp_core::stamp::Entropy;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use thiserror::Error;
+use tracestamp_core::change::Deletion;
 use tracestamp_core::object::{Braced, Object, Text, braced, scalar};
-use tracestamp_core::observe::Deletion;
 
 use crate::answer::answer;
 

@@ -22,10 +22,5 @@ pub const INJECT: &str = "tracestamp.dev/inject";
 /// What follows a container's name in the key of the container's own context on its Pod.
 pub const CONTAINER_SUFFIX: &str = ".tracestamp.dev/traceparent";
 
-/// Tekton's JSON carrier of a PipelineRun.
-pub const PIPELINE_RUN_CARRIER: &str = "tekton.dev/pipelinerunSpanContext";
-/// Tekton's JSON carrier of a TaskRun.
-pub const TASK_RUN_CARRIER: &str = "tekton.dev/taskrunSpanContext";
-
 /// The most links an object has.
 pub const LINKS_LIMIT: usize = 8;

@@ -31,6 +31,8 @@ pub struct Config {
     pub trace_url: Option<TraceUrl>,
     /// Whether Events about Pods are read.
     pub pod_events: bool,
+    /// Kinds that are switched off, as `plural.group`: their objects are neither stamped nor owners.
+    pub disabled_kinds: BTreeSet<String>,
     /// What goes into the environment of task containers beyond `TRACEPARENT` and `TRACESTATE`.
     pub environment: Environment,
 }
@@ -49,6 +51,7 @@ impl Default for Config {
             annotation_attributes: Vec::new(),
             trace_url: None,
             pod_events: false,
+            disabled_kinds: BTreeSet::new(),
             environment: Environment::default(),
         }
     }

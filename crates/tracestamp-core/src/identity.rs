@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::annotation::{PIPELINE_RUN_CARRIER, SAMPLE, TASK_RUN_CARRIER};
+use crate::annotation::SAMPLE;
 use crate::context::tracestate::{acceptable, agrees, with_threshold};
 use crate::context::{Carried, Sampler, SpanId, TraceFlags, TraceId, Traceparent};
 use crate::note::Note;
-use crate::object::{Kind, OwnerReference};
 use crate::seal::{Seal, Shared, Version};
 use crate::span::Link;
 use crate::subject::Subject;
@@ -86,7 +85,7 @@ impl<'a> Subject<'a> {
                 self.note(Note::ForeignContext);
             }
             // A context that no relative can be shown to have is as good as a creator's carrier, and no better.
-            let relatives = owners.or_else(|| self.fits_pipeline_run(inherited));
+            let relatives = owners.or_else(|| self.fits_ancestor(inherited));
             if relatives.is_some() || self.carrier_mode() == CarrierMode::Join {
                 let parent = if owners.is_some() { Some(context.span_id) } else { parent_in(context.trace_id) };
                 let trace = Trace { id: context.trace_id, flags: context.flags, tracestate: self.tracestate() };
@@ -95,7 +94,7 @@ impl<'a> Subject<'a> {
         }
         let carried = match self.carrier_mode() {
             CarrierMode::Ignore => None,
-            CarrierMode::Join | CarrierMode::Link => self.carriers(self.inherited_carrier()).next(),
+            CarrierMode::Join | CarrierMode::Link => self.carriers(self.relation.inherited_carrier).next(),
         };
         if let (Some(carried), CarrierMode::Join) = (&carried, self.carrier_mode()) {
             let parent =
@@ -107,45 +106,18 @@ impl<'a> Subject<'a> {
         Some(Lineage { trace: self.new_trace(id), parent: parent_in(id), links, version: Version::V2 })
     }
 
-    /// Tekton's carrier that a creator set on this object or on the run above it. `taskrunSpanContext` on a child of a
-    /// PipelineRun may be Tekton's own trace.
-    fn inherited_carrier(&self) -> Option<&'static str> {
-        let below_pipeline_run = self.labels.get("tekton.dev/pipelineRun").is_some();
-        match self.kind {
-            Kind::PipelineRun => Some(PIPELINE_RUN_CARRIER),
-            Kind::TaskRun if self.owner().is_none() => Some(TASK_RUN_CARRIER),
-            Kind::TaskRun | Kind::Pod | Kind::CustomRun if below_pipeline_run => Some(PIPELINE_RUN_CARRIER),
-            Kind::Pod => Some(TASK_RUN_CARRIER),
-            Kind::TaskRun | Kind::CustomRun => None,
-        }
-    }
-
-    /// What a run, its children and their Pods all know.
+    /// What the object and its relatives all know.
     fn shared(&self) -> Option<Shared<'a>> {
-        let run = self.pipeline_run_name();
-        let ancestor = run.as_deref().and_then(generated_ancestor).map(|ancestor| Cow::Owned(ancestor.to_owned()));
-        ancestor.map(Shared::Run).or_else(|| self.shared_uid().map(Shared::Uid))
-    }
-
-    /// The name of the PipelineRun that the object is or belongs to.
-    fn pipeline_run_name(&self) -> Option<Cow<'a, str>> {
-        match (self.kind, self.owner()) {
-            (_, Some((owner, Kind::PipelineRun))) => Some(Cow::Borrowed(&*owner.name)),
-            (Kind::PipelineRun, _) => Some(Cow::Borrowed(self.name())),
-            (_, Some(_)) => self.labels.get_filled("tekton.dev/pipelineRun"),
-            (_, None) => None,
-        }
+        let ancestor = self.relation.run.as_deref().and_then(generated_ancestor);
+        let run = ancestor.map(|ancestor| Shared::Run(Cow::Owned(ancestor.to_owned())));
+        run.or_else(|| self.shared_uid().map(Shared::Uid))
     }
 
     fn shared_uid(&self) -> Option<Cow<'a, str>> {
-        let own = || self.metadata.uid.as_deref().filter(|uid| !uid.is_empty()).map(Cow::Borrowed);
-        let Some((owner, _)) = self.owner() else { return own() };
-        let owners = |owner: &'a OwnerReference<'a>| Some(Cow::Borrowed(&*owner.uid)).filter(|uid| !uid.is_empty());
-        self.labels
-            .get_filled("tekton.dev/pipelineRunUID")
-            .or_else(|| self.labels.get_filled("tekton.dev/taskRunUID").filter(|_| self.kind == Kind::Pod))
-            .or_else(|| owners(owner))
-            .or_else(own)
+        let filled = |uid: &'a str| Some(uid).filter(|uid| !uid.is_empty()).map(Cow::Borrowed);
+        let owners = || filled(&self.owner()?.0.uid);
+        let own = || filled(self.metadata.uid.as_deref()?);
+        self.relation.uid.clone().or_else(owners).or_else(own)
     }
 
     /// A trace of our own making.

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! object view ──▶ identity (own, inherited, derived) ──▶ stamp: annotations and environment to add   (CREATE)
-//!                                                    └─▶ observe: span records                       (UPDATE, DELETE)
-//! Event ──▶ pod_event ──▶ with what is known of its Pod (observe::PodPlace): a span record
+//!                                                    └─▶ kind: span records                          (UPDATE, DELETE)
+//! Event ──▶ pod_event ──▶ with what is known of its Pod (kind::PodPlace): a span record
 //! ```
 //!
 //! **Invariant: nothing here does I/O, reads a clock, draws a random number or keeps anything between calls.** The
@@ -12,20 +12,23 @@
 //! the same code, and any replica may be asked any review.
 
 pub mod annotation;
+mod builder;
+pub mod change;
 mod config;
 pub mod context;
 pub mod dns;
 mod identity;
 mod image;
+pub mod kind;
 mod note;
 pub mod object;
-pub mod observe;
+mod outcome;
 pub mod pod_event;
+mod reason;
 mod seal;
 pub mod span;
 pub mod stamp;
 mod subject;
-pub mod termination;
 mod text;
 mod time;
 mod trace_url;

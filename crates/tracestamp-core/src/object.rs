@@ -1,6 +1,6 @@
 //! Borrowed partial views of the objects in a review.
 //!
-//! One view of metadata and status fits PipelineRun, TaskRun, CustomRun and Pod, so that a review is read in a single
+//! One view of metadata and status fits every kind, so that a review is read in a single
 //! pass; what only a transition needs (labels, annotations, spec, messages) stays raw JSON until it is asked for.
 //! Unknown fields are skipped without being stored, and nothing is ever written back from a view.
 
@@ -9,6 +9,7 @@ mod container;
 mod list;
 mod map;
 mod owner;
+mod resource;
 pub mod scalar;
 mod spec;
 mod status;
@@ -22,45 +23,13 @@ pub use container::{ContainerState, ContainerStatus, Running, Terminated};
 pub use list::{Entries, LIST_LIMIT, List};
 pub use map::Map;
 pub use owner::OwnerReference;
+pub use resource::Resource;
 pub use spec::{Container, PodSpec, Reference, RunSpec};
 pub use status::{Attempt, Attempts, Condition, SkippedTask, Status, StepState};
 pub use text::Text;
 
 use crate::Timestamp;
 use owner::Controller;
-
-/// The kinds that tracestamp stamps and observes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs, reason = "the names are Tekton's and Kubernetes' own")]
-pub enum Kind {
-    PipelineRun,
-    TaskRun,
-    CustomRun,
-    Pod,
-}
-
-impl Kind {
-    /// The traced kind of a group and kind, if it is one.
-    pub fn of(group: &str, kind: &str) -> Option<Self> {
-        match (group, kind) {
-            ("tekton.dev", "PipelineRun") => Some(Self::PipelineRun),
-            ("tekton.dev", "TaskRun") => Some(Self::TaskRun),
-            ("tekton.dev", "CustomRun") => Some(Self::CustomRun),
-            ("", "Pod") => Some(Self::Pod),
-            _ => None,
-        }
-    }
-
-    /// The kind as Kubernetes writes it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PipelineRun => "PipelineRun",
-            Self::TaskRun => "TaskRun",
-            Self::CustomRun => "CustomRun",
-            Self::Pod => "Pod",
-        }
-    }
-}
 
 /// An object of any of the traced kinds, or an Event.
 #[derive(Debug, Deserialize)]

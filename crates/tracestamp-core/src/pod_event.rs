@@ -1,7 +1,7 @@
 //! What an Event says of a Pod.
 //!
 //! Events are the only place where the kubelet tells how long an image took to pull, and the scheduler why a Pod waits.
-//! An Event names its Pod and knows nothing of its trace; [`PodPlace`](crate::observe::PodPlace) does.
+//! An Event names its Pod and knows nothing of its trace; [`PodPlace`](crate::kind::PodPlace) does.
 
 mod message;
 mod reference;

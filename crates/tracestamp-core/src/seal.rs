@@ -11,7 +11,6 @@ use sha2::{Digest, Sha256};
 
 use crate::SealKey;
 use crate::context::{SpanId, TraceId};
-use crate::object::Kind;
 
 /// The longest part of a generateName that stays in the name (`k8s.io/apiserver` `pkg/storage/names/generate.go`).
 const GENERATE_NAME_KEPT: usize = 58;
@@ -69,7 +68,7 @@ pub(crate) struct Sealed<'a> {
     /// The object's namespace.
     pub(crate) namespace: &'a str,
     /// The object's kind.
-    pub(crate) kind: Kind,
+    pub(crate) kind: &'a str,
     /// The span above it. A child's names its owner for good and, unlike the owner's uid, is inherited with the
     /// context, so that a grandchild can check it; and a parent that was tampered with no longer fits.
     pub(crate) parent: Option<SpanId>,
@@ -106,7 +105,7 @@ impl<'k> Seal<'k> {
             Name::Generated(from) => ("generated", from),
         };
         let origin = (self.version != Version::V1).then_some(origin.as_bytes());
-        let object = [namespace.as_bytes(), kind.as_str().as_bytes(), parent];
+        let object = [namespace.as_bytes(), kind.as_bytes(), parent];
         self.span("own", &trace.bytes(), object.into_iter().chain(origin).chain([name.as_bytes(), nonce.as_bytes()]))
     }
 
@@ -188,13 +187,8 @@ fn first<const N: usize>(digest: [u8; 32]) -> [u8; N] {
 mod tests {
     use super::*;
 
-    const SEALED: Sealed<'_> = Sealed {
-        namespace: "ci",
-        kind: Kind::TaskRun,
-        parent: Some(SpanId::LEAST),
-        name: Name::Given("build"),
-        nonce: "",
-    };
+    const SEALED: Sealed<'_> =
+        Sealed { namespace: "ci", kind: "TaskRun", parent: Some(SpanId::LEAST), name: Name::Given("build"), nonce: "" };
 
     fn trace() -> TraceId {
         TraceId::parse("4bf92f3577b34da6a3ce929d0e0e4736").unwrap()
@@ -206,7 +200,7 @@ mod tests {
         let own = seal.own(trace(), SEALED);
         for other in [
             Sealed { namespace: "prod", ..SEALED },
-            Sealed { kind: Kind::Pod, ..SEALED },
+            Sealed { kind: "Pod", ..SEALED },
             Sealed { parent: None, ..SEALED },
             Sealed { name: Name::Given("buil"), ..SEALED },
             Sealed { name: Name::Generated("build"), ..SEALED },

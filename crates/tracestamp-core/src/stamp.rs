@@ -6,20 +6,17 @@ mod environment;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::annotation::{
-    LINKS, LINKS_LIMIT, NONCE, PARENT, PIPELINE_RUN_CARRIER, TASK_RUN_CARRIER, TRACE_URL, TRACEPARENT, TRACESTATE,
-};
+use crate::annotation::{LINKS, LINKS_LIMIT, NONCE, PARENT, TRACE_URL, TRACEPARENT, TRACESTATE};
 use crate::context::{CARRIER_LIMIT, Carried, TraceId, Traceparent};
 use crate::identity::{Identity, Trace};
 use crate::note::Note;
-use crate::object::{Kind, PodSpec};
 use crate::seal::Version;
-use crate::span::{Link, SpanWhat};
+use crate::span::Link;
 use crate::subject::Subject;
 use crate::{CarrierFormat, CarrierMode};
 
 pub use annotation::{Annotation, Key, Value};
-pub use environment::{EnvSource, EnvStamp, Texts};
+pub use environment::{EnvSource, EnvStamp, Named, Texts};
 
 /// Room for the annotations that most objects get; a Pod gets one more for every container.
 const USUAL: usize = 16;
@@ -42,12 +39,13 @@ pub struct Stamp<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// What to write on this object at its CREATE. `None` when it has no name and no owner to be told by.
-    pub fn stamp(&self, entropy: Entropy) -> Option<Stamp<'a>> {
+    /// What to write on any object at its CREATE. `None` if it has neither name nor generateName, or is a child whose trace
+    /// cannot be derived.
+    pub(crate) fn stamp(&self, entropy: Entropy) -> Option<Stamp<'a>> {
         if self.name().is_empty() && self.metadata.generate_name.as_deref().unwrap_or_default().is_empty() {
             return None;
         }
-        let carried = self.tekton_carried();
+        let carried = self.carried();
         let minted = match self.owner() {
             Some(_) => self.child(entropy, carried.as_ref())?,
             None => self.root(entropy),
@@ -56,10 +54,7 @@ impl<'a> Subject<'a> {
         let annotations = Vec::with_capacity(USUAL);
         let mut stamp = Stamp { annotations, environment: Vec::new(), texts: Texts::default(), identity };
         self.own_annotations(&mut stamp, nonce);
-        self.tekton_carrier(&mut stamp, carried, baggage);
-        if self.kind == Kind::Pod {
-            self.containers(&mut stamp);
-        }
+        self.carrier_of_another_tracer(&mut stamp, carried, baggage);
         Some(stamp)
     }
 
@@ -88,7 +83,7 @@ impl<'a> Subject<'a> {
         let mode = self.carrier_mode();
         let creators = match mode {
             CarrierMode::Ignore => None,
-            _ => self.carriers(self.tekton_key()).find(|carried| !self.is_ours(carried.context)),
+            _ => self.carriers(self.relation.carrier).find(|carried| !self.is_ours(carried.context)),
         };
         if let Some(copied) = copied {
             self.note(Note::Copied);
@@ -164,28 +159,20 @@ impl<'a> Subject<'a> {
         }
     }
 
-    fn tekton_key(&self) -> Option<&'static str> {
-        match self.kind {
-            Kind::PipelineRun => Some(PIPELINE_RUN_CARRIER),
-            Kind::TaskRun => Some(TASK_RUN_CARRIER),
-            Kind::CustomRun | Kind::Pod => None,
-        }
-    }
-
     /// What Tekton's own carrier says before it becomes ours.
-    fn tekton_carried(&self) -> Option<Carried<'static>> {
-        let value = self.annotations.get_bounded(self.tekton_key()?, 2 * CARRIER_LIMIT).ok().flatten()?;
+    fn carried(&self) -> Option<Carried<'static>> {
+        let value = self.annotations.get_bounded(self.relation.carrier?, 2 * CARRIER_LIMIT).ok().flatten()?;
         Carried::parse(CarrierFormat::Json, &value).map(Carried::into_owned)
     }
 
     /// Hands Tekton our context, in its own form, so that its spans nest under ours.
-    fn tekton_carrier(
+    fn carrier_of_another_tracer(
         &self,
         stamp: &mut Stamp<'a>,
         carried: Option<Carried<'static>>,
         baggage: Option<Cow<'static, str>>,
     ) {
-        let Some(key) = self.tekton_key() else { return };
+        let Some(key) = self.relation.carrier else { return };
         let (context, tracestate) = (stamp.identity.context.of_level_1(), &*stamp.identity.tracestate);
         if carried.as_ref().is_some_and(|carried| carried.context == context && carried.tracestate == tracestate) {
             return;
@@ -196,38 +183,6 @@ impl<'a> Subject<'a> {
         let value = with.filter(|with| with.len() < CARRIER_LIMIT).or_else(|| context.to_json(tracestate, None));
         stamp.annotations.extend(value.map(|value| Annotation { key: Key::Known(key), value: value.into() }));
     }
-
-    /// Every container's own context, so that what a tool in it emits nests under its span, and the environment.
-    fn containers(&self, stamp: &mut Stamp<'a>) {
-        let Some(spec) = PodSpec::parse(self.object.spec) else { return };
-        stamp.texts = self.texts();
-        let groups = [("initContainers", spec.init_containers), ("containers", spec.containers)];
-        for (list, containers) in groups {
-            let containers = containers.into_iter().flatten().enumerate();
-            for (index, container) in containers.filter(|(_, container)| is_dns_label(&container.name)) {
-                let init = list == "initContainers";
-                let what = SpanWhat::of_container(&container.name, init, container.restarts()).as_str();
-                let span_id = stamp.identity.below(self.config, what, &container.name);
-                // A step's tools may be of Go as well as Tekton is.
-                let value = Value::Context(Traceparent { span_id, ..stamp.identity.context }.of_level_1());
-                let environment = self.environment(list, index, &container, stamp);
-                stamp.environment.extend(environment);
-                let key = Key::Container(container.name.into_cow());
-                if !key.of(&self.annotations).is_some_and(|there| value.is(&there)) {
-                    stamp.annotations.push(Annotation { key, value });
-                }
-            }
-        }
-    }
-}
-
-/// Container names are checked by the API server after us: an invalid one would make our annotation invalid too.
-fn is_dns_label(name: &str) -> bool {
-    let edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    name.len() <= 63
-        && edge(name.bytes().next())
-        && edge(name.bytes().last())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 struct Minted<'a> {

@@ -1,21 +1,22 @@
-//! The object a review is about, with what its identity is made of read out.
+//! The object under review, with the labels and annotations its identity is computed from.
 
 mod annotations;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use crate::Config;
 use crate::annotation::INJECT;
 use crate::context::{SpanId, Traceparent};
 use crate::note::Note;
-use crate::object::{Kind, Map, Metadata, Object, OwnerReference};
+use crate::object::{Map, Metadata, Object, OwnerReference, Resource};
 use crate::seal::{Name, Seal, Sealed, Version, generated_prefix};
 use crate::text::GENERATED_SUFFIX;
 
 /// One object and the configuration it is judged by.
 pub struct Subject<'a> {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: &'static Resource,
     /// Its namespace.
     pub namespace: &'a str,
     /// The object itself.
@@ -27,7 +28,27 @@ pub struct Subject<'a> {
     /// Its annotations.
     pub annotations: Map<'a>,
     pub(crate) config: &'a Config,
+    pub(crate) relation: Relation<'a>,
+    owner: Option<Owner<'a>>,
     notes: RefCell<Vec<Note>>,
+}
+
+/// The reference to an object's controller, with the controller's kind.
+pub type Owner<'a> = (&'a OwnerReference<'a>, &'static Resource);
+
+/// How an object finds its relatives' trace, as its kind knows.
+#[derive(Clone, Debug, Default)]
+pub struct Relation<'a> {
+    /// The annotation in which another tracer keeps this object's context: a creator's is read from it, ours is written.
+    pub carrier: Option<&'static str>,
+    /// The annotation in which a creator's context may have been inherited.
+    pub inherited_carrier: Option<&'static str>,
+    /// The name of the run that the object is or belongs to.
+    pub run: Option<Cow<'a, str>>,
+    /// The uid that relatives share, where the owner's is not it.
+    pub uid: Option<Cow<'a, str>>,
+    /// A relative above the owner whose context may have been inherited past a missed stamp, by kind and name.
+    pub ancestor: Option<(&'static Resource, Cow<'a, str>)>,
 }
 
 /// A context in our annotations, with the parent written beside it when that is of the same trace.
@@ -38,8 +59,15 @@ pub(crate) struct Stamped {
 }
 
 impl<'a> Subject<'a> {
-    /// `None` when the object has no metadata, or labels or annotations that are no strings.
-    pub fn new(kind: Kind, namespace: &'a str, object: &'a Object<'a>, config: &'a Config) -> Option<Self> {
+    /// `None` when the object has no metadata, or labels or annotations that are no strings. An owner of a kind that is not
+    /// traced makes it no child: that owner has no span.
+    pub(crate) fn new(
+        kind: &'static Resource,
+        owner: Option<Owner<'a>>,
+        namespace: &'a str,
+        object: &'a Object<'a>,
+        config: &'a Config,
+    ) -> Option<Self> {
         let metadata = object.metadata.as_ref()?;
         Some(Self {
             kind,
@@ -49,8 +77,15 @@ impl<'a> Subject<'a> {
             labels: Map::parse(metadata.labels)?,
             annotations: Map::parse(metadata.annotations)?,
             config,
+            relation: Relation::default(),
+            owner,
             notes: RefCell::default(),
         })
+    }
+
+    /// The same, with what its kind knows of its relatives.
+    pub(crate) fn related(self, relation: Relation<'a>) -> Self {
+        Self { relation, ..self }
     }
 
     /// Whether the operator or the object's creator wants it untouched.
@@ -59,16 +94,9 @@ impl<'a> Subject<'a> {
             || self.labels.get(INJECT).as_deref() == Some("disabled")
     }
 
-    /// The traced object that controls this one. Any other controller makes it no child: that controller has no span.
-    pub fn owner(&self) -> Option<(&'a OwnerReference<'a>, Kind)> {
-        let owner = self.metadata.controller()?;
-        owner.traced().map(|kind| (owner, kind))
-    }
-
-    /// Whether the object is traced at all: every run, and of Pods those that a TaskRun controls.
-    pub fn is_traced(&self) -> bool {
-        let of_task_run = || self.owner().is_some_and(|(_, owner)| owner == Kind::TaskRun);
-        self.kind != Kind::Pod || self.labels.get("tekton.dev/taskRun").is_some() && of_task_run()
+    /// The traced object that controls this one, and its kind.
+    pub fn owner(&self) -> Option<Owner<'a>> {
+        self.owner
     }
 
     /// The object's name, empty when it is still to be generated.
@@ -103,7 +131,7 @@ impl<'a> Subject<'a> {
         let suffix = self.name().strip_prefix(prefix).filter(|_| !prefix.is_empty());
         let generated = self.name().is_empty() || suffix.is_some_and(|suffix| suffix.len() == GENERATED_SUFFIX);
         let name = if generated { Name::Generated(prefix) } else { Name::Given(self.name()) };
-        Sealed { namespace: self.namespace, kind: self.kind, parent, name, nonce }
+        Sealed { namespace: self.namespace, kind: self.kind.kind, parent, name, nonce }
     }
 
     /// The version of the seal by which `stamped` is this object's own, if it is.
@@ -123,19 +151,19 @@ impl<'a> Subject<'a> {
         self.owner().and_then(|(owner, kind)| self.fits_relative(stamped, kind, &owner.name))
     }
 
-    /// The same of the PipelineRun above this Pod: its TaskRun's stamp was missed.
-    pub(crate) fn fits_pipeline_run(&self, stamped: Stamped) -> Option<Version> {
-        let name = self.labels.get("tekton.dev/pipelineRun").filter(|_| self.kind == Kind::Pod);
-        name.and_then(|name| self.fits_relative(stamped, Kind::PipelineRun, &name))
+    /// The same of a relative above the owner.
+    pub(crate) fn fits_ancestor(&self, stamped: Stamped) -> Option<Version> {
+        self.relation.ancestor.as_ref().and_then(|(kind, name)| self.fits_relative(stamped, kind, name))
     }
 
     /// Of a relative only its name is known here: a generated one is its generateName and five characters, so both
     /// readings are tried, with the nonce that was inherited with the context.
-    fn fits_relative(&self, stamped: Stamped, kind: Kind, name: &str) -> Option<Version> {
+    fn fits_relative(&self, stamped: Stamped, kind: &Resource, name: &str) -> Option<Version> {
         let nonce = self.nonce();
         let prefix = name.len().checked_sub(GENERATED_SUFFIX).and_then(|cut| name.get(..cut));
         [Some(Name::Given(name)), prefix.map(Name::Generated)].into_iter().flatten().find_map(|name| {
-            let sealed = Sealed { namespace: self.namespace, kind, parent: stamped.parent, name, nonce: &nonce };
+            let sealed =
+                Sealed { namespace: self.namespace, kind: kind.kind, parent: stamped.parent, name, nonce: &nonce };
             self.sealed_by(stamped, sealed)
         })
     }

@@ -13,8 +13,8 @@ use kube::Client;
 use kube::api::GetParams;
 use kube::core::Request;
 use tokio::time::{sleep, timeout};
+use tracestamp_core::kind::PodPlace;
 use tracestamp_core::object::Object;
-use tracestamp_core::observe::PodPlace;
 use tracestamp_core::pod_event::PodEvent;
 use tracestamp_core::{Config, Timestamp};
 

@@ -16,32 +16,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tracestamp_admission::{Endpoint, Entropy, Review};
+use tracestamp_core::object::Resource;
 use tracestamp_core::span::encode;
 use tracestamp_core::{Config, Timestamp};
 use tracestamp_runtime::shown;
 
 pub use command::{Args, run};
-
-/// A kind that has spans.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Kind {
-    /// Its API group; empty for Pods.
-    pub group: &'static str,
-    /// The version that is asked for.
-    pub version: &'static str,
-    /// Its name.
-    pub kind: &'static str,
-    /// As it is called in a URL.
-    pub plural: &'static str,
-}
-
-/// All kinds, parents first.
-pub const KINDS: [Kind; 4] = [
-    Kind { group: "tekton.dev", version: "v1", kind: "PipelineRun", plural: "pipelineruns" },
-    Kind { group: "tekton.dev", version: "v1", kind: "TaskRun", plural: "taskruns" },
-    Kind { group: "tekton.dev", version: "v1beta1", kind: "CustomRun", plural: "customruns" },
-    Kind { group: "", version: "v1", kind: "Pod", plural: "pods" },
-];
 
 /// Decides about objects as they are now.
 #[derive(Debug)]
@@ -54,7 +34,7 @@ pub struct Backfill {
 
 impl Backfill {
     /// The span records of one object, encoded as the webhook encodes them. `now` stands in where the object tells no end.
-    pub fn records(&self, kind: Kind, object: &Value, now: Timestamp) -> Vec<Vec<u8>> {
+    pub fn records(&self, kind: &Resource, object: &Value, now: Timestamp) -> Vec<Vec<u8>> {
         let body = review(kind, object).to_string();
         let Ok(review) = Review::parse(body.as_bytes()) else { return Vec::new() };
         // Nothing is stamped here, so nothing is drawn.
@@ -65,8 +45,9 @@ impl Backfill {
 }
 
 /// The update that would have told all of it at once.
-fn review(kind: Kind, object: &Value) -> Value {
-    let Kind { group, version, kind, plural } = kind;
+fn review(kind: &Resource, object: &Value) -> Value {
+    let version = kind.version();
+    let Resource { group, kind, plural, .. } = kind;
     let mut before = object.clone();
     if let Some(before) = before.as_object_mut() {
         before.remove("status");
@@ -93,7 +74,7 @@ pub struct Gone {
 
 impl Gone {
     /// Takes note of an object and of those that it names.
-    pub fn look(&mut self, kind: Kind, object: &Value) {
+    pub fn look(&mut self, kind: &Resource, object: &Value) {
         let text = |path: &str| object.pointer(path).and_then(Value::as_str);
         let namespace = text("/metadata/namespace").unwrap_or_default();
         let full =

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::discovery::ApiResource;
 use kube::{Client, Config};
 use tracestamp_core::dns::is_label;
+use tracestamp_core::object::Resource;
 use tracestamp_runtime::shown;
 
 /// The flags that name the cluster.
@@ -25,6 +27,19 @@ pub(crate) fn parse_namespace(name: &str) -> Result<String, String> {
         return Ok(name.to_owned());
     }
     Err("a namespace has at most 63 characters of a-z, 0-9 and -, and neither begins nor ends with -".to_owned())
+}
+
+/// A kind as kube's client takes it.
+pub(crate) fn api_resource(kind: &Resource) -> ApiResource {
+    let version = kind.version();
+    let api_version = if kind.group.is_empty() { version.to_owned() } else { format!("{}/{version}", kind.group) };
+    ApiResource {
+        group: kind.group.to_owned(),
+        version: version.to_owned(),
+        api_version,
+        kind: kind.kind.to_owned(),
+        plural: kind.plural.to_owned(),
+    }
 }
 
 impl KubeArgs {

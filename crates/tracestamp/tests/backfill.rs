@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use tracestamp::backfill::{Backfill, Gone, KINDS, Kind};
+use tracestamp::backfill::{Backfill, Gone};
 use tracestamp::recording::{EMBEDDED, Recording};
 use tracestamp_admission::{Endpoint, Entropy};
+use tracestamp_core::kind::KINDS;
+use tracestamp_core::object::Resource;
 use tracestamp_core::span::{SpanRecord, Status, decode, encode};
 use tracestamp_core::{Config, Timestamp};
 
@@ -14,7 +16,7 @@ use tracestamp_core::{Config, Timestamp};
 struct World {
     /// By span id: the uid of the object, the record.
     sent: BTreeMap<String, (String, Vec<u8>)>,
-    objects: BTreeMap<String, (Kind, Value)>,
+    objects: BTreeMap<String, (&'static Resource, Value)>,
     created: BTreeSet<String>,
 }
 
@@ -29,7 +31,7 @@ fn world(name: &str) -> World {
         let body = review.body.get();
         let parsed = tracestamp_admission::Review::parse(body.as_bytes()).unwrap();
         let request: Value = serde_json::from_str::<Value>(body).unwrap()["request"].take();
-        let kind = KINDS.into_iter().find(|kind| request["kind"]["kind"] == kind.kind);
+        let kind = KINDS.iter().map(|kind| kind.resource()).find(|kind| request["kind"]["kind"] == kind.kind);
         let uid = |object: &str| request[object]["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
         for span in &parsed.decide(Endpoint::Observe, &config, review.received, Entropy([0; 20])).spans {
             let record = || (uid("oldObject"), encode(span, Vec::new()).unwrap());
@@ -58,7 +60,7 @@ fn the_last_state_of_every_object_gives_the_same_bytes_and_lacks_only_what_passe
         // Of others, which were there before, the recording does not hold all updates.
         let whole = world.objects.iter().filter(|(uid, _)| world.created.contains(*uid));
         for (_, (kind, object)) in whole {
-            for record in backfill.records(*kind, object, Timestamp::from_nanos(1)) {
+            for record in backfill.records(kind, object, Timestamp::from_nanos(1)) {
                 again.insert(id(&decode(&record).unwrap()), record);
             }
         }
@@ -93,7 +95,7 @@ fn what_ended_before_is_left_out() {
             "status": {"startTime": "2026-11-21T00:00:02Z", "completionTime": "2026-11-21T00:00:07Z",
                 "conditions": [{"type": "Succeeded", "status": "True", "reason": "Succeeded"}]},
         });
-        let records = backfill.records(KINDS[1], &run, Timestamp::from_nanos(1));
+        let records = backfill.records(KINDS[1].resource(), &run, Timestamp::from_nanos(1));
         records.iter().map(|record| decode(record).unwrap().what.as_str().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(ended("2026-11-21T00:00:00Z"), ["pending", "task_run"]);
@@ -108,20 +110,20 @@ fn a_run_that_goes_on_has_no_span_yet() {
         "metadata": {"name": "build", "namespace": "ci", "uid": "u", "creationTimestamp": "2026-11-21T00:00:00Z"},
         "status": {"startTime": "2026-11-21T00:00:02Z", "conditions": [{"type": "Succeeded", "status": "Unknown"}]},
     });
-    assert_eq!(backfill.records(KINDS[0], &run, Timestamp::from_nanos(1)), Vec::<Vec<u8>>::new());
+    assert_eq!(backfill.records(KINDS[0].resource(), &run, Timestamp::from_nanos(1)), Vec::<Vec<u8>>::new());
 }
 
 #[test]
 fn what_others_name_and_is_not_there_is_gone() {
     let mut gone = Gone::default();
     gone.look(
-        KINDS[0],
+        KINDS[0].resource(),
         &json!({"metadata": {"namespace": "ci", "name": "release"}, "status": {"childReferences": [
             {"kind": "TaskRun", "name": "release-build"}, {"kind": "TaskRun", "name": "release-test"},
         ]}}),
     );
     gone.look(
-        KINDS[1],
+        KINDS[1].resource(),
         &json!({"metadata": {"namespace": "ci", "name": "release-build"}, "status": {"podName": "release-build-pod"}}),
     );
     assert_eq!(gone.names().collect::<Vec<_>>(), ["Pod ci/release-build-pod", "TaskRun ci/release-test"]);
@@ -136,9 +138,9 @@ fn more_names_than_can_be_kept_are_no_reason_to_call_an_object_gone() {
         let children: Vec<_> = (0..1000).map(child).collect();
         json!({"metadata": {"namespace": "ci", "name": "release"}, "status": {"childReferences": children}})
     };
-    (0..200).for_each(|number| gone.look(KINDS[0], &run(number)));
+    (0..200).for_each(|number| gone.look(KINDS[0].resource(), &run(number)));
     assert_eq!((gone.is_cut(), gone.names().count()), (false, 200_000));
-    (200..400).for_each(|number| gone.look(KINDS[0], &run(number)));
+    (200..400).for_each(|number| gone.look(KINDS[0].resource(), &run(number)));
     assert_eq!((gone.is_cut(), gone.names().count()), (true, 0));
 }
 
@@ -148,7 +150,7 @@ fn names_of_what_is_gone_are_plain_and_cut() {
     let name = format!("gone\x1b]0;owned\x07\n{}", "n".repeat(100_000));
     let children = json!([{"kind": "TaskRun\r", "name": name}]);
     gone.look(
-        KINDS[0],
+        KINDS[0].resource(),
         &json!({"metadata": {"namespace": "ci", "name": "a"}, "status": {"childReferences": children}}),
     );
     let names: Vec<_> = gone.names().collect();

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use tracestamp::backfill::{Backfill, KINDS};
+use tracestamp::backfill::Backfill;
+use tracestamp_core::kind::KINDS;
 use tracestamp_core::{Config, Timestamp};
 use tracestamp_spool::{Limits, Reader, Writer};
 
@@ -25,7 +26,7 @@ fn records(name: &str) -> Vec<Vec<u8>> {
             "conditions": [{"type": "Succeeded", "status": "True"}]},
     });
     let backfill = Backfill { config: Config::default(), since: Timestamp::from_nanos(0) };
-    backfill.records(KINDS[1], &run, Timestamp::from_nanos(1))
+    backfill.records(KINDS[1].resource(), &run, Timestamp::from_nanos(1))
 }
 
 #[test]

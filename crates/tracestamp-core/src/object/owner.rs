@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::braced::no_text;
-use super::{Braced, Kind, Text};
+use super::{Braced, Text};
 
 /// The fields of `metav1.OwnerReference` that are read.
 #[derive(Debug, Deserialize)]
@@ -26,9 +26,9 @@ pub struct OwnerReference<'a> {
 }
 
 impl OwnerReference<'_> {
-    /// The traced kind the owner has, if it has one.
-    pub fn traced(&self) -> Option<Kind> {
-        Kind::of(self.api_version.split_once('/').map_or("", |(group, _)| group), &self.kind)
+    /// The owner's API group, empty for the core group.
+    pub fn group(&self) -> &str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
     }
 }
 

@@ -50,7 +50,7 @@ impl Annotation<'_> {
 
 impl Key<'_> {
     /// The value under the key.
-    pub(super) fn of<'m>(&self, annotations: &Map<'m>) -> Option<Cow<'m, str>> {
+    pub(crate) fn value_in<'m>(&self, annotations: &Map<'m>) -> Option<Cow<'m, str>> {
         match self {
             Key::Known(key) => annotations.get(key),
             Key::Container(name) => annotations.get_joined(name, CONTAINER_SUFFIX),
@@ -63,7 +63,7 @@ impl Value<'_> {
     pub(super) const NONE: Self = Value::Text(Cow::Borrowed(""));
 
     /// Whether that is how the value is written.
-    pub(super) fn is(&self, written: &str) -> bool {
+    pub(crate) fn is(&self, written: &str) -> bool {
         match self {
             Value::Context(context) => context.text() == written.as_bytes(),
             Value::Text(text) => text == written,

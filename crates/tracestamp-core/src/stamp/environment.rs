@@ -29,6 +29,15 @@ const BAGGAGE_LIMIT: usize = 8192;
 #[derive(Debug, Default)]
 pub struct Texts([Option<String>; NAMES.len() - CONTEXT]);
 
+/// What the variables of OpenTelemetry's resource say of a container's workload.
+#[derive(Debug)]
+pub struct Named<'a> {
+    /// `OTEL_SERVICE_NAME`.
+    pub service: Option<Cow<'a, str>>,
+    /// `OTEL_RESOURCE_ATTRIBUTES` beside the namespace; one without a value is left out.
+    pub resource: [(&'static str, Option<Cow<'a, str>>); 3],
+}
+
 /// Variables for one container, to be put in front of those it has.
 #[derive(Debug)]
 pub struct EnvStamp<'a> {
@@ -66,7 +75,7 @@ impl EnvStamp<'_> {
 impl<'a> Subject<'a> {
     /// The variables that a container lacks. None for one that defines `TRACEPARENT` itself, whatever the case of its
     /// letters, and for one with `envFrom`, whose sources ours would hide.
-    pub(super) fn environment(
+    pub(crate) fn environment(
         &self,
         list: &'static str,
         index: usize,
@@ -88,20 +97,17 @@ impl<'a> Subject<'a> {
     }
 
     /// What the operator opted into.
-    pub(super) fn texts(&self) -> Texts {
+    pub(crate) fn texts(&self, named: &Named<'_>) -> Texts {
         let settings = &self.config.environment;
-        // What is longer is no name that the API server takes, and would be written for every container.
-        let named = |name: Cow<'a, str>| Some(name).filter(|name| (1..=NAME_LIMIT).contains(&name.len()));
-        let label = |key| self.labels.get_bounded(key, NAME_LIMIT).ok().flatten();
-        let service = || label("tekton.dev/pipelineTask").or_else(|| label("tekton.dev/task")).map(Cow::into_owned);
+        let service = || named.service.as_deref().map(str::to_owned);
         let resource = || {
-            let attributes = [
-                ("k8s.namespace.name", named(self.namespace.into())),
-                ("k8s.pod.name", named(self.name().into())),
-                ("cicd.pipeline.run.id", label("tekton.dev/pipelineRunUID")),
-                ("cicd.pipeline.task.name", label("tekton.dev/pipelineTask")),
-            ];
-            let attributes = attributes.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_deref()?)));
+            let namespace = ("k8s.namespace.name", Some(Cow::Borrowed(self.namespace)));
+            // What is longer is no name that the API server takes, and would be written for every container.
+            let attributes =
+                [namespace].into_iter().chain(named.resource.iter().cloned()).filter_map(|(key, value)| {
+                    let value = value.filter(|value| (1..=NAME_LIMIT).contains(&value.len()))?;
+                    Some(format!("{key}={value}"))
+                });
             attributes.collect::<Vec<_>>().join(",")
         };
         let baggage = || self.annotations.get_bounded("baggage", BAGGAGE_LIMIT).ok().flatten().map(Cow::into_owned);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use tracestamp_core::context::Sampler;
+use tracestamp_core::kind::KINDS;
 use tracestamp_core::{Carrier, CarrierMode, Config, Environment, SealKey, TraceUrl};
 use tracestamp_runtime::shown;
 
@@ -43,6 +44,16 @@ pub struct StampArgs {
         default_value = "kube-system,kube-node-lease"
     )]
     pub(crate) excluded_namespace: Vec<String>,
+    /// Kind that is switched off, as `plural.group` (`customruns.tekton.dev`, `pods`): its objects are neither stamped nor
+    /// observed, and count as nobody's owner. May be given several times or as a list with commas.
+    #[arg(
+        long,
+        env = "TRACESTAMP_DISABLED_KIND",
+        value_name = "KIND",
+        value_delimiter = ',',
+        value_parser = parse_kind
+    )]
+    pub(crate) disabled_kind: Vec<String>,
     /// `service.name` of the recorded spans.
     #[arg(long, env = "TRACESTAMP_SERVICE_NAME", value_name = "NAME", default_value = "tekton")]
     pub(crate) service_name: String,
@@ -84,6 +95,7 @@ impl StampArgs {
             carrier_mode,
             carrier_mode_namespace,
             excluded_namespace,
+            disabled_kind,
             service_name,
             label_attribute,
             annotation_attribute,
@@ -100,6 +112,7 @@ impl StampArgs {
             carrier_mode,
             carrier_mode_by_namespace: carrier_mode_namespace.into_iter().collect(),
             excluded_namespaces: excluded_namespace.into_iter().collect(),
+            disabled_kinds: disabled_kind.into_iter().collect(),
             service_name,
             label_attributes: label_attribute,
             annotation_attributes: annotation_attribute,
@@ -119,6 +132,15 @@ fn read_seal_key(path: &Path) -> anyhow::Result<SealKey> {
 fn parse_namespace_mode(text: &str) -> Result<(String, CarrierMode), String> {
     let (namespace, mode) = text.split_once('=').ok_or_else(|| "it is not NAMESPACE=MODE".to_owned())?;
     Ok((namespace.to_owned(), mode.parse()?))
+}
+
+/// Reads the name of a traced kind.
+fn parse_kind(text: &str) -> Result<String, String> {
+    let known = || KINDS.iter().map(|kind| kind.resource().name());
+    if known().any(|known| known == text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("the kinds are {}", known().collect::<Vec<_>>().join(", ")))
 }
 
 fn parse_url(text: &str) -> Result<String, String> {

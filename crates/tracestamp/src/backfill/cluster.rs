@@ -8,12 +8,13 @@ use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
 use kube::core::{DynamicObject, Selector};
-use kube::discovery::ApiResource;
 use kube::{Api, Client};
 use serde_json::Value;
 use tracestamp_core::dns::is_label;
+use tracestamp_core::kind::KINDS;
+use tracestamp_core::object::Resource;
 
-use super::{KINDS, Kind};
+use crate::kubeconfig::api_resource;
 
 /// Objects in one answer.
 const PAGE: u32 = 250;
@@ -38,22 +39,19 @@ pub(super) async fn namespaces(client: &Client) -> anyhow::Result<Vec<String>> {
 pub(super) async fn each(
     client: &Client,
     namespace: &str,
-    mut take: impl FnMut(Kind, Value) -> anyhow::Result<()>,
+    mut take: impl FnMut(&'static Resource, Value) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    for kind in KINDS {
-        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource(kind));
-        let labels = if kind.kind == "Pod" {
-            "tekton.dev/taskRun,tracestamp.dev/inject!=disabled"
-        } else {
-            "tracestamp.dev/inject!=disabled"
-        };
-        let mut params = ListParams::default().labels(labels).limit(PAGE);
+    for kind in KINDS.iter().map(|kind| kind.resource()) {
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &api_resource(kind));
+        let of_kind = kind.label.map(|label| format!("{label},")).unwrap_or_default();
+        let labels = format!("{of_kind}tracestamp.dev/inject!=disabled");
+        let mut params = ListParams::default().labels(&labels).limit(PAGE);
         // Of the tokens, which may be of any length, their hashes.
         let (mut tokens, hasher) = (HashSet::new(), RandomState::new());
         loop {
             let page = match api.list(&params).await {
                 Ok(page) => page,
-                // A version of Tekton that does not have the kind.
+                // An operator's older version does not have the kind.
                 Err(kube::Error::Api(status)) if status.code == 404 => break,
                 Err(error) => return Err(error).with_context(|| format!("{} of {namespace}", kind.plural)),
             };
@@ -68,16 +66,4 @@ pub(super) async fn each(
         }
     }
     Ok(())
-}
-
-fn resource(kind: Kind) -> ApiResource {
-    let Kind { group, version, kind, plural } = kind;
-    let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    ApiResource {
-        group: group.to_owned(),
-        version: version.to_owned(),
-        api_version,
-        kind: kind.to_owned(),
-        plural: plural.to_owned(),
-    }
 }

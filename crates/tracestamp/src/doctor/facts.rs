@@ -14,6 +14,9 @@ use kube::api::ListParams;
 use kube::{Api, Client};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tracestamp_core::kind::KINDS;
+
+use crate::kubeconfig::api_resource;
 
 /// Objects of an installation carry it.
 const LABEL: &str = "app.kubernetes.io/name=tracestamp";
@@ -152,15 +155,10 @@ async fn settings(client: &Client, namespace: &str, pods: &Asked<Vec<PodFacts>>)
     Ok(asked(maps.get_opt(&name).await)?.and_then(|map| map.data).unwrap_or_default())
 }
 
-/// Only their metadata: nothing of what is in them is anybody's business here.
+/// Of the kind that everything begins with, only the metadata: nothing of what is in them is anybody's business here.
 async fn runs(client: &Client) -> Asked<Vec<Value>> {
-    let resource = kube::discovery::ApiResource {
-        group: "tekton.dev".to_owned(),
-        version: "v1".to_owned(),
-        api_version: "tekton.dev/v1".to_owned(),
-        kind: "PipelineRun".to_owned(),
-        plural: "pipelineruns".to_owned(),
-    };
+    let Some(kind) = KINDS.first() else { return Ok(Vec::new()) };
+    let resource = api_resource(kind.resource());
     let api: Api<kube::core::DynamicObject> = Api::all_with(client.clone(), &resource);
     let runs = asked(api.list_metadata(&ListParams::default().limit(RUNS)).await)?;
     Ok(runs.items.into_iter().filter_map(|run| serde_json::to_value(run.metadata).ok()).collect())

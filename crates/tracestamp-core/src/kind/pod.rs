@@ -1,17 +1,99 @@
 //! Tekton's Pods.
 
+mod container;
 mod end;
+mod place;
+mod reason;
+mod stamp;
+mod termination;
+mod view;
 
 use std::borrow::Cow;
 
-use super::container;
-use super::outcome::Outcome;
-use super::pod_view::PodView;
-use super::scribe::{Draft, Extent, Scribe};
-use super::{Change, Deletion};
+use super::ObjectKind;
+use super::tekton::{self, RUN_CARRIER, RUN_LABEL, TASK_LABEL, TASK_RUN, TASK_RUN_CARRIER};
 use crate::Timestamp;
-use crate::object::{ContainerStatus, Object, PodSpec, Status};
+use crate::builder::{Description, Interval, SpanBuilder, SpanDraft};
+use crate::change::{Change, Deletion};
+use crate::object::{ContainerStatus, Object, PodSpec, Resource, Status};
+use crate::outcome::Outcome;
 use crate::span::{Attribute, SpanWhat};
+use crate::stamp::Stamp;
+use crate::subject::{Relation, Subject};
+use view::PodView;
+
+pub use place::PodPlace;
+pub use termination::Termination;
+
+const RESOURCE: &Resource = &Resource {
+    group: "",
+    kind: "Pod",
+    plural: "pods",
+    versions: &["v1"],
+    label: Some(TASK_RUN_LABEL),
+    attribute_prefix: "k8s.pod",
+};
+
+/// The name of the TaskRun that a Pod belongs to.
+const TASK_RUN_LABEL: &str = "tekton.dev/taskRun";
+/// The uid of the TaskRun that a Pod belongs to.
+const TASK_RUN_UID_LABEL: &str = "tekton.dev/taskRunUID";
+
+/// `core/v1` Pod, of those that a TaskRun controls.
+#[derive(Debug)]
+pub(super) struct Pod;
+
+impl ObjectKind for Pod {
+    fn resource(&self) -> &'static Resource {
+        RESOURCE
+    }
+
+    fn is_traced(&self, subject: &Subject<'_>) -> bool {
+        subject.labels.get(TASK_RUN_LABEL).is_some() && subject.owner().is_some_and(|(_, kind)| kind == TASK_RUN)
+    }
+
+    fn relation<'a>(&self, subject: &Subject<'a>) -> Relation<'a> {
+        let run = subject.labels.get(RUN_LABEL);
+        Relation {
+            carrier: None,
+            inherited_carrier: Some(if run.is_some() { RUN_CARRIER } else { TASK_RUN_CARRIER }),
+            run: tekton::pipeline_run_name(subject),
+            uid: tekton::pipeline_run_uid(subject).or_else(|| subject.labels.get_filled(TASK_RUN_UID_LABEL)),
+            // Its TaskRun's stamp may have been missed.
+            ancestor: run.map(|name| (tekton::PIPELINE_RUN, name)),
+        }
+    }
+
+    fn describe<'a>(&self, subject: &Subject<'a>) -> Description<'a> {
+        Description {
+            run: tekton::pipeline_run_uid(subject),
+            attributes: [
+                ("pipelinerun", tekton::inherited(subject, RUN_LABEL)),
+                ("taskrun", tekton::inherited(subject, TASK_RUN_LABEL)),
+                ("k8s.pod.name", Some(Cow::Borrowed(subject.name()))),
+                ("k8s.pod.uid", subject.metadata.uid.as_deref().map(Cow::Borrowed)),
+                ("cicd.pipeline.task.name", tekton::inherited(subject, TASK_LABEL)),
+            ],
+        }
+    }
+
+    fn stamp<'a>(&self, subject: &Subject<'a>, stamp: &mut Stamp<'a>) {
+        stamp::containers(subject, stamp);
+    }
+
+    fn may_end(&self, old: &Object<'_>, new: &Object<'_>) -> bool {
+        may_end(old, new)
+    }
+
+    fn observe<'a>(&self, spans: &mut SpanBuilder<'_, 'a>, change: &Change<'a>) {
+        observe(spans, change);
+    }
+
+    fn span_types(&self) -> &'static [SpanWhat] {
+        use SpanWhat::{InitContainer, Pod, PodEvent, Pull, Sandbox, Schedule, Sidecar, Step};
+        &[Pod, Schedule, Sandbox, Pull, InitContainer, Step, Sidecar, PodEvent]
+    }
+}
 
 /// `core/v1` PodScheduled, written by the binding and so in no diff of its own.
 const SCHEDULED: &str = "PodScheduled";
@@ -20,7 +102,7 @@ const SANDBOX: &str = "PodReadyToStartContainers";
 /// Conditions that the kubelet writes together with the first `PodReadyToStartContainers`.
 const WRITTEN_WITH_IT: [&str; 3] = ["Ready", "ContainersReady", "Initialized"];
 
-pub(super) fn may_end(old: &Object<'_>, new: &Object<'_>) -> bool {
+fn may_end(old: &Object<'_>, new: &Object<'_>) -> bool {
     let (Some(status), none) = (&new.status, Status::default()) else { return false };
     let was = old.status.as_ref().unwrap_or(&none);
     let phase = |status: &Status<'_>| matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
@@ -51,8 +133,8 @@ fn any_started(status: &Status<'_>) -> bool {
     status.containers().any(started)
 }
 
-pub(super) fn observe<'a>(scribe: &mut Scribe<'_, 'a>, change: &Change<'a>) {
-    let subject = scribe.subject;
+fn observe<'a>(builder: &mut SpanBuilder<'_, 'a>, change: &Change<'a>) {
+    let subject = builder.subject;
     let Some(pod) = PodView::new(subject, attempt(subject.name())) else { return };
     let none = Status::default();
     match change {
@@ -60,22 +142,22 @@ pub(super) fn observe<'a>(scribe: &mut Scribe<'_, 'a>, change: &Change<'a>) {
             let Some(status) = &subject.object.status else { return };
             let was = old.status.as_ref().unwrap_or(&none);
             if sandbox_is_up(was, status) && !had_sandbox(&pod, was) {
-                schedule(scribe, &pod, status);
-                sandbox(scribe, &pod, status);
+                schedule(builder, &pod, status);
+                sandbox(builder, &pod, status);
             } else if started_without_sandbox(was, status) {
-                schedule(scribe, &pod, status);
+                schedule(builder, &pod, status);
             }
-            container::ended(scribe, &pod, was, status);
+            container::ended(builder, &pod, was, status);
             if end::is_over(&pod.spec, status) && !end::is_over(&pod.spec, was) {
-                end::ended(scribe, &pod, status);
+                end::ended(builder, &pod, status);
             }
         }
         Change::Delete(deletion) if is_final(&pod.spec, deletion) && !subject.metadata.held() => {
             let status = subject.object.status.as_ref();
             if let Some(status) = status.filter(|status| !had_sandbox(&pod, status)) {
-                schedule(scribe, &pod, status);
+                schedule(builder, &pod, status);
             }
-            end::deleted(scribe, &pod, status);
+            end::deleted(builder, &pod, status);
         }
         Change::Delete(_) => {}
     }
@@ -100,15 +182,15 @@ fn had_sandbox(pod: &PodView<'_>, status: &Status<'_>) -> bool {
 }
 
 /// From creation to the binding.
-fn schedule(scribe: &mut Scribe<'_, '_>, pod: &PodView<'_>, status: &Status<'_>) {
+fn schedule(builder: &mut SpanBuilder<'_, '_>, pod: &PodView<'_>, status: &Status<'_>) {
     let scheduled = scheduled(pod, status).unwrap_or(pod.created);
-    preparation(scribe, pod, SpanWhat::Schedule, "", pod.created, scheduled);
+    preparation(builder, pod, SpanWhat::Schedule, "", pod.created, scheduled);
 }
 
 /// From the binding to the sandbox. Its instant is part of the id: a sandbox can be made again.
-fn sandbox(scribe: &mut Scribe<'_, '_>, pod: &PodView<'_>, status: &Status<'_>) {
+fn sandbox(builder: &mut SpanBuilder<'_, '_>, pod: &PodView<'_>, status: &Status<'_>) {
     let (Some(scheduled), Some(ready)) = (scheduled(pod, status), status.since(SANDBOX)) else { return };
-    preparation(scribe, pod, SpanWhat::Sandbox, &ready.to_string(), scheduled, ready);
+    preparation(builder, pod, SpanWhat::Sandbox, &ready.to_string(), scheduled, ready);
 }
 
 fn scheduled(pod: &PodView<'_>, status: &Status<'_>) -> Option<Timestamp> {
@@ -116,7 +198,7 @@ fn scheduled(pod: &PodView<'_>, status: &Status<'_>) -> Option<Timestamp> {
 }
 
 fn preparation(
-    scribe: &mut Scribe<'_, '_>,
+    builder: &mut SpanBuilder<'_, '_>,
     pod: &PodView<'_>,
     what: SpanWhat,
     which: &str,
@@ -126,15 +208,15 @@ fn preparation(
     if to <= from {
         return;
     }
-    let (span_id, parent) = (scribe.below(what, which), Some(scribe.own()));
+    let (span_id, parent) = (builder.below(what, which), Some(builder.own()));
     let attributes = vec![Attribute::new("tracestamp.attempt", pod.attempt)];
-    let (name, extent) = (Cow::Borrowed(what.as_str()), Extent::new(from, to));
-    scribe.write(Draft {
+    let (name, interval) = (Cow::Borrowed(what.as_str()), Interval::new(from, to));
+    builder.write(SpanDraft {
         what,
         span_id,
         parent,
         name,
-        extent,
+        interval,
         outcome: Outcome::UNTOLD,
         attributes,
         events: Vec::new(),
@@ -142,7 +224,7 @@ fn preparation(
 }
 
 /// Tekton names the Pod of a second attempt `…-pod-retry1` (`pkg/pod/pod.go`).
-pub(super) fn attempt(name: &str) -> i64 {
+fn attempt(name: &str) -> i64 {
     let retry = name.rsplit_once("-pod-retry").and_then(|(_, n)| n.parse::<u32>().ok());
     i64::from(retry.unwrap_or(0)) + 1
 }

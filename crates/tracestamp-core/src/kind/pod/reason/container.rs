@@ -1,10 +1,10 @@
 //! Reasons of terminated containers: `state.terminated.reason`, and what Tekton's entrypoint says in its place.
 
-use super::{OTHER, find};
+use crate::reason::{OTHER, find};
 
 /// What a reason says beyond the exit code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::observe) enum ContainerCause {
+pub(in crate::kind) enum ContainerCause {
     /// Nothing: the exit code decides.
     Exit,
     /// The kernel killed a process for memory, not always the one whose exit code is shown.
@@ -50,7 +50,7 @@ const CONTAINER_REASONS: &[(&str, ContainerCause)] = &[
 ];
 
 /// `error.type` and cause of a reason.
-pub(in crate::observe) fn container_reason(reason: &str) -> (&'static str, ContainerCause) {
+pub(in crate::kind) fn container_reason(reason: &str) -> (&'static str, ContainerCause) {
     find(CONTAINER_REASONS, reason).unwrap_or((OTHER, Exit))
 }
 
@@ -60,6 +60,6 @@ mod tests {
 
     #[test]
     fn every_container_reason_has_one_row() {
-        super::super::assert_each_once(CONTAINER_REASONS);
+        crate::reason::assert_each_once(CONTAINER_REASONS);
     }
 }

@@ -1,80 +1,44 @@
-//! What came of a run, an attempt or a container: result, error type and the text that may be recorded.
+//! What came of a run or an attempt.
 
 use std::borrow::Cow;
 
 use super::reason::run_reason;
 use super::sentence::{self, Known};
 use crate::object::{Condition, StepState};
-use crate::span::Status;
+use crate::outcome::Outcome;
 use crate::text::cut;
 
 /// The longest failure text, in bytes.
 const DESCRIPTION_LIMIT: usize = 256;
 
-/// What came of something that ended.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Outcome {
-    /// A value of `cicd.pipeline.result`.
-    pub(super) result: &'static str,
-    /// `error.type`, when it failed.
-    pub(super) error: Option<&'static str>,
-    /// What may be recorded about the failure.
-    pub(super) description: String,
+/// What the condition `Succeeded` of the object called `object`, or of one of its attempts, says. `steps` are those of
+/// the same attempt: before Tekton 1.12 the reason is `Failed` whatever the cause, and they or the message show it.
+pub(super) fn of_run(succeeded: &Condition<'_>, object: &str, steps: &[StepState<'_>]) -> Outcome {
+    if &*succeeded.status != "False" {
+        return Outcome::SUCCESS;
+    }
+    let reason = run_reason(succeeded.reason());
+    let message = succeeded.message();
+    let sentence = sentence::read(&message, Known { object, steps });
+    let out_of_memory =
+        || steps.iter().filter_map(|step| step.terminated.as_ref()).any(|end| end.reason() == "OOMKilled");
+    let result = match sentence.as_ref().and_then(|(_, sentence)| sentence.result) {
+        Some(result) if reason.is_general => result,
+        _ if reason.is_general && out_of_memory() => "error",
+        _ => reason.result,
+    };
+    let mut description = Cow::Borrowed(sentence.map_or("", |(text, _)| text));
+    cut(&mut description, DESCRIPTION_LIMIT);
+    Outcome { result, error: Some(reason.error), description: description.into_owned() }
 }
 
-impl Outcome {
-    pub(super) const SUCCESS: Self = Self { result: "success", error: None, description: String::new() };
-    /// No result attribute: parts of a run have none.
-    pub(super) const UNTOLD: Self = Self { result: "", error: None, description: String::new() };
-    /// A Pod that failed before its steps could: an init container with a span of its own, or the node, which the TaskRun
-    /// shows.
-    pub(super) const FAILED_BEFORE_STEPS: Self = Self { result: "error", error: None, description: String::new() };
-    pub(super) const SKIPPED: Self = Self { result: "skip", error: None, description: String::new() };
-    /// Deleted before its end.
-    pub(super) const DELETED: Self =
-        Self { result: "cancellation", error: Some("deleted"), description: String::new() };
-
-    /// A failure of its own making.
-    pub(super) fn failed(result: &'static str, error: &'static str, description: String) -> Self {
-        Self { result, error: Some(error), description }
+/// The same of a CustomRun, whose controller writes what it likes.
+pub(super) fn of_custom_run(succeeded: &Condition<'_>) -> Outcome {
+    if &*succeeded.status != "False" {
+        return Outcome::SUCCESS;
     }
-
-    /// What the condition `Succeeded` of the object called `object`, or of one of its attempts, says. `steps` are those of
-    /// the same attempt: before Tekton 1.12 the reason is `Failed` whatever the cause, and they or the message show it.
-    pub(super) fn of_run(succeeded: &Condition<'_>, object: &str, steps: &[StepState<'_>]) -> Self {
-        if &*succeeded.status != "False" {
-            return Self::SUCCESS;
-        }
-        let reason = run_reason(succeeded.reason());
-        let message = succeeded.message();
-        let sentence = sentence::read(&message, Known { object, steps });
-        let out_of_memory =
-            || steps.iter().filter_map(|step| step.terminated.as_ref()).any(|end| end.reason() == "OOMKilled");
-        let result = match sentence.as_ref().and_then(|(_, sentence)| sentence.result) {
-            Some(result) if reason.is_general => result,
-            _ if reason.is_general && out_of_memory() => "error",
-            _ => reason.result,
-        };
-        let mut description = Cow::Borrowed(sentence.map_or("", |(text, _)| text));
-        cut(&mut description, DESCRIPTION_LIMIT);
-        Self { result, error: Some(reason.error), description: description.into_owned() }
-    }
-
-    /// The same of a CustomRun: its controller is anybody's, so none of its texts is recorded.
-    pub(super) fn of_custom_run(succeeded: &Condition<'_>) -> Self {
-        if &*succeeded.status != "False" {
-            return Self::SUCCESS;
-        }
-        let reason = run_reason(succeeded.reason());
-        Self::failed(reason.result, reason.error, String::new())
-    }
-
-    pub(super) fn status<'a>(&self) -> Status<'a> {
-        match self.error {
-            Some(_) => Status::Error(Cow::Owned(self.description.clone())),
-            None => Status::Unset,
-        }
-    }
+    let reason = run_reason(succeeded.reason());
+    Outcome::failed(reason.result, reason.error, String::new())
 }
 
 #[cfg(test)]
@@ -89,7 +53,7 @@ mod tests {
             step_reasons.iter().map(|reason| serde_json::json!({"name": "unit", "terminated": {"reason": reason}}));
         let steps = steps.collect::<serde_json::Value>().to_string();
         let steps: Vec<StepState<'_>> = serde_json::from_str(&steps).unwrap();
-        Outcome::of_run(&serde_json::from_str(&condition).unwrap(), "app", &steps)
+        of_run(&serde_json::from_str(&condition).unwrap(), "app", &steps)
     }
 
     #[test]
@@ -170,7 +134,7 @@ mod tests {
     #[test]
     fn nothing_of_a_custom_runs_message_is_recorded() {
         let json = r#"{"type": "Succeeded", "status": "False", "reason": "Failed", "message": "OOMKilled"}"#;
-        let outcome = Outcome::of_custom_run(&serde_json::from_str(json).unwrap());
+        let outcome = of_custom_run(&serde_json::from_str(json).unwrap());
         assert_eq!((outcome.result, outcome.error, &*outcome.description), ("failure", Some("Failed"), ""));
     }
 }

@@ -2,17 +2,17 @@
 //! `pkg/apis/pipeline/v1/{pipelinerun,taskrun}_types.go`, `pkg/apis/pipeline/v1beta1/customrun_types.go`, `pkg/pod/status.go`
 //! and the reconcilers in `pkg/reconciler`.
 
-use super::{OTHER, find};
+use crate::reason::{OTHER, find};
 
 /// A reason of the table, or the fallback.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::observe) struct RunReason {
+pub(in crate::kind) struct RunReason {
     /// `error.type`.
-    pub(in crate::observe) error: &'static str,
+    pub(in crate::kind) error: &'static str,
     /// A value of `cicd.pipeline.result`.
-    pub(in crate::observe) result: &'static str,
+    pub(in crate::kind) result: &'static str,
     /// The reason is the same for many causes: message and steps may say more.
-    pub(in crate::observe) is_general: bool,
+    pub(in crate::kind) is_general: bool,
 }
 
 /// Whose doing it was.
@@ -86,7 +86,7 @@ const RUN_REASONS: &[(&str, Cause)] = &[
 ];
 
 /// What a reason says; one that is not known is a controller's own, and its user's.
-pub(in crate::observe) fn run_reason(reason: &str) -> RunReason {
+pub(in crate::kind) fn run_reason(reason: &str) -> RunReason {
     let (error, cause) = find(RUN_REASONS, reason).unwrap_or((OTHER, User));
     let (result, is_general) = match cause {
         User => ("failure", false),
@@ -104,6 +104,6 @@ mod tests {
 
     #[test]
     fn every_run_reason_has_one_row() {
-        super::super::assert_each_once(RUN_REASONS);
+        crate::reason::assert_each_once(RUN_REASONS);
     }
 }

@@ -7,26 +7,26 @@ mod outcome;
 
 use std::borrow::Cow;
 
-use super::outcome::Outcome;
-use super::pod_view::{End, PodView, is_step};
-use super::scribe::{Draft, Extent, Scribe};
+use super::view::{End, PodView, is_step};
 use crate::Timestamp;
+use crate::builder::{Interval, SpanBuilder, SpanDraft};
 use crate::context::SpanId;
+use crate::kind::pod::termination::Termination;
 use crate::note::Note;
 use crate::object::{ContainerStatus, Status, Terminated};
+use crate::outcome::Outcome;
 use crate::span::{Attribute, SpanWhat};
-use crate::termination::Termination;
 use life::Life;
 
 pub(super) use attributes::image_attributes;
 pub(super) use outcome::{failure_of_step, removed};
 
 /// Containers whose first termination is new.
-pub(super) fn ended<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, was: &Status<'_>, is: &'a Status<'a>) {
+pub(super) fn ended<'a>(builder: &mut SpanBuilder<'_, 'a>, pod: &PodView<'a>, was: &Status<'_>, is: &'a Status<'a>) {
     for status in is.containers() {
         let was = was.container(&status.name);
         if let (true, Some(end)) = (first_end_is_new(was, status), status.first_end()) {
-            write_ended(scribe, pod, is, (was, status), end);
+            write_ended(builder, pod, is, (was, status), end);
         }
     }
 }
@@ -39,19 +39,19 @@ pub(super) fn first_end_is_new(was: Option<&ContainerStatus<'_>>, is: &Container
 }
 
 /// Containers that still run when the Pod goes. A container that never started gets no span.
-pub(super) fn deleted<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, is: &'a Status<'a>, end: End) {
+pub(super) fn deleted<'a>(builder: &mut SpanBuilder<'_, 'a>, pod: &PodView<'a>, is: &'a Status<'a>, end: End) {
     for status in is.containers().filter(|status| status.first_end().is_none() && status.restart_count() == 0) {
         let Some(running) = status.running() else { continue };
         let what = attributes::span_type(pod, status);
         let mut own = attributes::of_container(pod, status, None);
         let life = Life::Lost { started: running.started(), end };
-        let extent = life_extent(what, pod, life, &mut own);
-        write(scribe, pod, status, what, extent, removed(pod), own);
+        let interval = life_interval(what, pod, life, &mut own);
+        write(builder, pod, status, what, interval, removed(pod), own);
     }
 }
 
 fn write_ended<'a>(
-    scribe: &mut Scribe<'_, 'a>,
+    builder: &mut SpanBuilder<'_, 'a>,
     pod: &PodView<'a>,
     is: &'a Status<'a>,
     (was, status): (Option<&ContainerStatus<'_>>, &'a ContainerStatus<'a>),
@@ -59,27 +59,27 @@ fn write_ended<'a>(
 ) {
     let what = attributes::span_type(pod, status);
     let mut own = attributes::of_container(pod, status, Some(end));
-    let life = Life::new(was, end, End::unknown(scribe, pod));
-    let (extent, outcome) = if let (SpanWhat::Step, Life::Ran { started, finished }) = (what, life) {
-        step(scribe, pod, end, (started, finished), &mut own)
+    let life = Life::new(was, end, End::unknown(builder, pod));
+    let (interval, outcome) = if let (SpanWhat::Step, Life::Ran { started, finished }) = (what, life) {
+        step(builder, pod, end, (started, finished), &mut own)
     } else {
         own.extend(attributes::exit(end.exit_code, end.reason().to_owned()));
         let stopped = what == SpanWhat::Sidecar && stopped_with_pod(pod, is, life);
         let outcome = if stopped { Outcome::SUCCESS } else { outcome::of_exit(pod, end) };
-        (life_extent(what, pod, life, &mut own), outcome)
+        (life_interval(what, pod, life, &mut own), outcome)
     };
-    write(scribe, pod, status, what, extent, outcome, own);
+    write(builder, pod, status, what, interval, outcome, own);
 }
 
 /// From when to when a container is shown that is no step whose turn is known.
-fn life_extent(what: SpanWhat, pod: &PodView<'_>, life: Life, attributes: &mut Vec<Attribute<'_>>) -> Extent {
+fn life_interval(what: SpanWhat, pod: &PodView<'_>, life: Life, attributes: &mut Vec<Attribute<'_>>) -> Interval {
     let step = what == SpanWhat::Step;
     match life {
         Life::NeverStarted { end } => {
             attributes.extend(step.then(|| Attribute::new("tracestamp.step.started", false)));
-            Extent::at(end.at.max(pod.created)).received(end.received)
+            Interval::at(end.at.max(pod.created)).received(end.received)
         }
-        Life::Ran { started, finished } => Extent::new(started, finished),
+        Life::Ran { started, finished } => Interval::new(started, finished),
         Life::Lost { started, end } => {
             let at = end.at.max(started.unwrap_or(pod.created));
             // When a step's turn came is in its termination message alone, which is lost with it.
@@ -87,7 +87,7 @@ fn life_extent(what: SpanWhat, pod: &PodView<'_>, life: Life, attributes: &mut V
             attributes.extend(start.is_none().then(|| Attribute::new("tracestamp.start", "unknown")));
             let began = started.filter(|_| step).map(|at| at.to_string());
             attributes.extend(began.map(|at| Attribute::new("tracestamp.container.started_at", at)));
-            Extent::new(start.unwrap_or(at), at).received(end.received)
+            Interval::new(start.unwrap_or(at), at).received(end.received)
         }
     }
 }
@@ -102,12 +102,12 @@ fn stopped_with_pod(pod: &PodView<'_>, is: &Status<'_>, life: Life) -> bool {
 
 /// A step's turn, from the entrypoint's own words: all step containers start together and wait.
 fn step(
-    scribe: &Scribe<'_, '_>,
+    builder: &SpanBuilder<'_, '_>,
     pod: &PodView<'_>,
     end: &Terminated<'_>,
     (started, finished): (Timestamp, Timestamp),
     attributes: &mut Vec<Attribute<'_>>,
-) -> (Extent, Outcome) {
+) -> (Interval, Outcome) {
     let message = end.message();
     let entry = Termination::parse(&message);
     let (code, reason) = outcome::code_and_reason(end, &entry);
@@ -116,12 +116,12 @@ fn step(
     attributes.push(Attribute::new("tracestamp.container.finished_at", finished.to_string()));
     // The container's end is cut to the second, so a turn may begin in the second that follows it, and no later.
     let turn = entry.started.filter(|turn| (started..=finished.minus_seconds(-1)).contains(turn));
-    let extent = if let Some(turn) = turn {
+    let interval = if let Some(turn) = turn {
         attributes.push(Attribute::new("tracestamp.step.waited", turn.seconds_since(started)));
-        Extent::new(turn, finished)
+        Interval::new(turn, finished)
     } else {
         if entry.started.is_some() {
-            scribe.subject.note(Note::StepTimeRefused);
+            builder.subject.note(Note::StepTimeRefused);
         }
         // Killed outright, a step leaves no message either.
         let never = message.is_empty() && !matches!((code, reason), (0 | 137, _) | (_, "OOMKilled"));
@@ -130,38 +130,38 @@ fn step(
         } else {
             Attribute::new("tracestamp.start", "unknown")
         });
-        Extent::at(finished)
+        Interval::at(finished)
     };
-    (extent, outcome::of_step(pod, end, &entry))
+    (interval, outcome::of_step(pod, end, &entry))
 }
 
 fn write<'a>(
-    scribe: &mut Scribe<'_, 'a>,
+    builder: &mut SpanBuilder<'_, 'a>,
     pod: &PodView<'a>,
     status: &'a ContainerStatus<'a>,
     what: SpanWhat,
-    extent: Extent,
+    interval: Interval,
     outcome: Outcome,
     attributes: Vec<Attribute<'a>>,
 ) {
     let name: &'a str = &status.name;
-    let span_id = scribe.below(what, name);
+    let span_id = builder.below(what, name);
     // A step belongs to its TaskRun, what serves it to the Pod.
     let (parent, name): (Option<SpanId>, _) = match what {
-        SpanWhat::Step => (scribe.identity.parent, name.strip_prefix("step-").unwrap_or(name)),
-        _ => (Some(scribe.own()), name),
+        SpanWhat::Step => (builder.identity.parent, name.strip_prefix("step-").unwrap_or(name)),
+        _ => (Some(builder.own()), name),
     };
-    let extent = if extent.start < pod.created {
-        Extent { clamped: true, start: pod.created, end: extent.end.max(pod.created), ..extent }
+    let interval = if interval.start < pod.created {
+        Interval { clamped: true, start: pod.created, end: interval.end.max(pod.created), ..interval }
     } else {
-        extent
+        interval
     };
-    scribe.write(Draft {
+    builder.write(SpanDraft {
         what,
         span_id,
         parent,
         name: Cow::Borrowed(name),
-        extent,
+        interval,
         outcome,
         attributes,
         events: Vec::new(),

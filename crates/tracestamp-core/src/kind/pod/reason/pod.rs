@@ -1,7 +1,7 @@
 //! Reasons for which a Pod is ended that are neither its containers' doing nor a deletion that a user asked for:
 //! `status.reason`, and the reason of the condition DisruptionTarget.
 
-use super::find;
+use crate::reason::find;
 
 const INFRASTRUCTURE: &str = "error";
 
@@ -30,7 +30,7 @@ const POD_CAUSES: &[(&str, &str)] = &[
 ];
 
 /// `tracestamp.result` and `error.type` of what ends with its Pod for this reason.
-pub(in crate::observe) fn pod_cause(reason: &str) -> Option<(&'static str, &'static str)> {
+pub(in crate::kind) fn pod_cause(reason: &str) -> Option<(&'static str, &'static str)> {
     find(POD_CAUSES, reason).map(|(reason, result)| (result, reason))
 }
 
@@ -40,6 +40,6 @@ mod tests {
 
     #[test]
     fn every_pod_reason_has_one_row() {
-        super::super::assert_each_once(POD_CAUSES);
+        crate::reason::assert_each_once(POD_CAUSES);
     }
 }

@@ -4,16 +4,17 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::container::image_attributes;
-use super::outcome::Outcome;
-use super::pod::attempt;
-use super::scribe::{Draft, Extent, Scribe, VALUE_LIMIT};
+use super::{Pod, attempt};
+use crate::builder::{Interval, SpanBuilder, SpanDraft, VALUE_LIMIT};
 use crate::context::Traceparent;
-use crate::object::{Kind, Object};
+use crate::kind::ObjectKind;
+use crate::object::Object;
+use crate::outcome::Outcome;
 use crate::pod_event::{NAME_LIMIT, PodEvent, Tells, UID_LIMIT};
 use crate::seal::Seal;
 use crate::span::{Attribute, SpanRecord, SpanWhat, Status, decode, encode};
 use crate::text::cut;
-use crate::{Config, Subject, Timestamp};
+use crate::{Config, Timestamp};
 
 /// The longest record that is kept, in bytes; those of Tekton's Pods have some hundred.
 const RECORD_LIMIT: usize = 8192;
@@ -30,22 +31,23 @@ pub struct PodPlace {
 impl PodPlace {
     /// What Events about this Pod have to be told; `None` when it is none that is traced, or tells too little of itself.
     pub fn of(pod: &Object<'_>, namespace: &str, config: &Config) -> Option<Self> {
-        let subject = Subject::new(Kind::Pod, namespace, pod, config)?;
+        let kind: &dyn ObjectKind = &Pod;
+        let subject = kind.subject(namespace, pod, config)?;
         // Whoever reaches the webhook can send what the API server would not.
         let uid = subject.metadata.uid.as_deref().unwrap_or_default();
         if uid.len() > UID_LIMIT || namespace.len().max(subject.name().len()) > NAME_LIMIT {
             return None;
         }
-        let created = subject.metadata.created().filter(|_| !subject.excluded() && subject.is_traced())?;
+        let created = subject.metadata.created().filter(|_| !subject.excluded() && kind.is_traced(&subject))?;
         let identity = subject.identity()?;
         let sampled = identity.context.flags.sampled();
-        let scribe = Scribe::new(&subject, identity, created);
-        let record = scribe.record(Draft {
+        let builder = SpanBuilder::new(&subject, identity, kind.describe(&subject), created);
+        let record = builder.record(SpanDraft {
             what: SpanWhat::Pod,
-            span_id: scribe.own(),
-            parent: Some(scribe.own()),
+            span_id: builder.own(),
+            parent: Some(builder.own()),
             name: Cow::Borrowed(""),
-            extent: Extent::at(created),
+            interval: Interval::at(created),
             outcome: Outcome::UNTOLD,
             attributes: vec![Attribute::new("tracestamp.attempt", attempt(subject.name()))],
             events: Vec::new(),

@@ -1,8 +1,8 @@
 //! What the spans of a Pod and of its containers have in common.
 
 use super::reason::pod_cause;
-use super::scribe::Scribe;
 use crate::Timestamp;
+use crate::builder::SpanBuilder;
 use crate::object::{Condition, Object, PodSpec};
 use crate::subject::Subject;
 
@@ -87,8 +87,8 @@ pub(super) struct End {
 
 impl End {
     /// The end where no object shows one: when the Pod's deletion was asked for, else now.
-    pub(super) fn unknown(scribe: &Scribe<'_, '_>, pod: &PodView<'_>) -> Self {
-        pod.deletion_asked.map_or(Self { at: scribe.received, received: true }, |at| Self { at, received: false })
+    pub(super) fn unknown(builder: &SpanBuilder<'_, '_>, pod: &PodView<'_>) -> Self {
+        pod.deletion_asked.map_or(Self { at: builder.received, received: true }, |at| Self { at, received: false })
     }
 
     /// The later of this and an instant that an object shows.

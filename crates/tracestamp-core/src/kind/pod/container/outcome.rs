@@ -1,10 +1,10 @@
 //! What came of a container: its exit code is the last thing to ask.
 
+use crate::kind::pod::reason::{ContainerCause, container_reason};
+use crate::kind::pod::termination::Termination;
+use crate::kind::pod::view::PodView;
 use crate::object::Terminated;
-use crate::observe::outcome::Outcome;
-use crate::observe::pod_view::PodView;
-use crate::observe::reason::{ContainerCause, container_reason};
-use crate::termination::Termination;
+use crate::outcome::Outcome;
 
 const OUT_OF_MEMORY: &str = "OOMKilled";
 
@@ -43,7 +43,7 @@ pub(super) fn of_step(pod: &PodView<'_>, end: &Terminated<'_>, entry: &Terminati
 
 /// The failure that a step is for its Pod; `None` when it succeeded, was skipped, or its Task goes on all the same
 /// (`onError: continue`).
-pub(in crate::observe) fn failure_of_step(pod: &PodView<'_>, end: &Terminated<'_>) -> Option<Outcome> {
+pub(in crate::kind::pod) fn failure_of_step(pod: &PodView<'_>, end: &Terminated<'_>) -> Option<Outcome> {
     let entry = Termination::parse(&end.message());
     let outcome = of_step(pod, end, &entry);
     let continued = entry.exit_code.is_some() && end.reason() != OUT_OF_MEMORY;
@@ -51,7 +51,7 @@ pub(in crate::observe) fn failure_of_step(pod: &PodView<'_>, end: &Terminated<'_
 }
 
 /// The outcome of what still ran when its Pod was removed.
-pub(in crate::observe) fn removed(pod: &PodView<'_>) -> Outcome {
+pub(in crate::kind::pod) fn removed(pod: &PodView<'_>) -> Outcome {
     pod.taken_away.map_or(Outcome::DELETED, |by| Outcome::failed(by.result, by.error, String::new()))
 }
 

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::image::{ImageReference, has_digest, without_credentials};
+use crate::kind::pod::view::PodView;
 use crate::object::{Container, ContainerStatus, Terminated};
-use crate::observe::pod_view::PodView;
 use crate::span::{Attribute, SpanWhat, Value};
 
 pub(super) fn span_type(pod: &PodView<'_>, status: &ContainerStatus<'_>) -> SpanWhat {
@@ -45,7 +45,7 @@ pub(super) fn of_container<'a>(
 }
 
 /// Name and tag of an image.
-pub(in crate::observe) fn image_attributes(image: &str) -> Vec<Attribute<'static>> {
+pub(in crate::kind::pod) fn image_attributes(image: &str) -> Vec<Attribute<'static>> {
     let ImageReference { name, tag } = ImageReference::parse(image);
     let tags = tag.map(|tag| Value::TextList(vec![Cow::Owned(tag.to_owned())]));
     let name = Attribute::new("container.image.name", name.to_owned());

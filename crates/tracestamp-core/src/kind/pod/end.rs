@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
+use super::container;
 use crate::Timestamp;
+use crate::builder::{Interval, SpanBuilder, SpanDraft};
+use crate::kind::pod::view::{End, PodView};
 use crate::object::{ContainerStatus, PodSpec, Status, Terminated};
-use crate::observe::container;
-use crate::observe::outcome::Outcome;
-use crate::observe::pod_view::{End, PodView};
-use crate::observe::scribe::{Draft, Extent, Scribe};
+use crate::outcome::Outcome;
 use crate::span::{Attribute, SpanWhat};
 
 /// Every regular container and native sidecar is terminated; or the Pod's phase is final and none runs any more, some
@@ -38,32 +38,32 @@ fn all_terminated(spec: &PodSpec<'_>, status: &Status<'_>) -> bool {
     regular.chain(native).all(|container| status.container(&container.name).is_some_and(|is| is.terminated().is_some()))
 }
 
-pub(super) fn ended<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: &'a Status<'a>) {
+pub(super) fn ended<'a>(builder: &mut SpanBuilder<'_, 'a>, pod: &PodView<'a>, status: &'a Status<'a>) {
     let known = last_end(status);
     let unknown = status.containers().flat_map(ContainerStatus::ends).any(|end| end.finished().is_none());
     let end = match known {
         Some(at) if !unknown => End { at, received: false },
-        _ => End::unknown(scribe, pod).or_later(known),
+        _ => End::unknown(builder, pod).or_later(known),
     };
     let removed = container::removed(pod);
     // Nothing of it failed before its steps: then the result alone is recorded.
     let result = if pod.deletion_asked.is_some() { removed.result } else { Outcome::FAILED_BEFORE_STEPS.result };
     let unfinished = Outcome { result, ..Outcome::FAILED_BEFORE_STEPS };
-    write_pod(scribe, pod, Some(status), end, outcome(pod, status, unfinished));
+    write_pod(builder, pod, Some(status), end, outcome(pod, status, unfinished));
 }
 
 /// The Pod is removed: what still ran ends now, as far as anybody knows.
-pub(super) fn deleted<'a>(scribe: &mut Scribe<'_, 'a>, pod: &PodView<'a>, status: Option<&'a Status<'a>>) {
+pub(super) fn deleted<'a>(builder: &mut SpanBuilder<'_, 'a>, pod: &PodView<'a>, status: Option<&'a Status<'a>>) {
     let Some(status) = status else {
-        return write_pod(scribe, pod, None, End::unknown(scribe, pod), container::removed(pod));
+        return write_pod(builder, pod, None, End::unknown(builder, pod), container::removed(pod));
     };
     let starts = status.containers().filter_map(|container| container.running()?.started());
-    let end = End::unknown(scribe, pod).or_later(last_end(status).max(starts.max()));
-    container::deleted(scribe, pod, status, end);
+    let end = End::unknown(builder, pod).or_later(last_end(status).max(starts.max()));
+    container::deleted(builder, pod, status, end);
     if is_over(&pod.spec, status) {
         return;
     }
-    write_pod(scribe, pod, Some(status), end, outcome(pod, status, container::removed(pod)));
+    write_pod(builder, pod, Some(status), end, outcome(pod, status, container::removed(pod)));
 }
 
 /// The Pod's outcome is that of its first failed step, whatever became of its sidecars; `unfinished` when its steps did
@@ -88,7 +88,7 @@ fn last_end(status: &Status<'_>) -> Option<Timestamp> {
 }
 
 fn write_pod<'a>(
-    scribe: &mut Scribe<'_, 'a>,
+    builder: &mut SpanBuilder<'_, 'a>,
     pod: &PodView<'a>,
     status: Option<&'a Status<'a>>,
     end: End,
@@ -101,10 +101,10 @@ fn write_pod<'a>(
     put("k8s.node.name", pod.spec.node_name.as_deref());
     put("k8s.pod.status.phase", status.and_then(|status| final_phase(pod, status)));
     put("k8s.pod.status.reason", status.and_then(|status| status.reason.as_deref()));
-    let extent = Extent::new(pod.created, end.at).received(end.received);
-    let (span_id, parent) = (scribe.own(), scribe.identity.parent);
+    let interval = Interval::new(pod.created, end.at).received(end.received);
+    let (span_id, parent) = (builder.own(), builder.identity.parent);
     let (what, name) = (SpanWhat::Pod, Cow::Borrowed("pod"));
-    scribe.write_own(Draft { what, span_id, parent, name, extent, outcome, attributes, events: Vec::new() });
+    builder.write_own(SpanDraft { what, span_id, parent, name, interval, outcome, attributes, events: Vec::new() });
 }
 
 /// The phase lags a second behind the containers, so it is what the kubelet will make of them, for Pods that are never

@@ -10,7 +10,7 @@ const fn row(pattern: &'static str, result: Option<&'static str>) -> Sentence {
 }
 
 /// The table. Sources: `tektoncd/pipeline` 0.59 to 1.15, `kubernetes/kubernetes` 1.25 to 1.36.
-pub(in crate::observe) static SENTENCES: &[Sentence] = &[
+pub(in crate::kind) static SENTENCES: &[Sentence] = &[
     // `pkg/reconciler/taskrun/taskrun.go` checkTimeout, failTaskRun; since 1.13 appendPreviousConditionContext puts the
     // message of the condition before behind them, and a user's `spec.statusMessage` follows a cancellation.
     row(r#"TaskRun "{object}" failed to finish within "{duration}""#, TIMEOUT),

@@ -1,8 +1,8 @@
 //! When a container ran, as its status before and after its end shows.
 
 use crate::Timestamp;
+use crate::kind::pod::view::End;
 use crate::object::{ContainerStatus, Terminated};
-use crate::observe::pod_view::End;
 
 /// The kubelet's words about a container whose end it missed (`pkg/kubelet/kubelet_pods.go` convertToAPIContainerStatuses).
 const USED_TO_RUN: &str = "The container used to be Running";

@@ -1,14 +1,12 @@
-//! Writes span records that share an object.
+//! Builds the span records of one object.
 
 use std::borrow::Cow;
 
-use super::outcome::Outcome;
-use super::run_name;
 use crate::Timestamp;
 use crate::context::{SpanId, Traceparent};
 use crate::identity::Identity;
 use crate::note::Note;
-use crate::object::Kind;
+use crate::outcome::Outcome;
 use crate::span::{Attribute, Event, SpanRecord, SpanWhat, Value};
 use crate::subject::Subject;
 use crate::text::cut;
@@ -16,99 +14,105 @@ use crate::text::cut;
 /// The most events a span carries, the limit of OpenTelemetry's SDKs.
 const EVENTS_LIMIT: usize = 128;
 /// The longest text of a span, in bytes: what objects hold is theirs to choose, up to their own size.
-pub(super) const VALUE_LIMIT: usize = 1024;
+pub(crate) const VALUE_LIMIT: usize = 1024;
 /// The most texts in one attribute.
 const LIST_LIMIT: usize = 16;
 /// The most spans of one change. A run with as many retries or a Pod with as many containers is not real.
 const SPANS_LIMIT: usize = 512;
 
 /// Collects the spans of one change.
-pub(super) struct Scribe<'s, 'a> {
-    pub(super) subject: &'s Subject<'a>,
-    pub(super) identity: Identity<'a>,
-    pub(super) received: Timestamp,
+pub struct SpanBuilder<'s, 'a> {
+    pub(crate) subject: &'s Subject<'a>,
+    pub(crate) identity: Identity<'a>,
+    pub(crate) received: Timestamp,
+    description: Description<'a>,
     spans: Vec<SpanRecord<'a>>,
 }
 
 /// From when to when, and how that is known.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Extent {
-    pub(super) start: Timestamp,
-    pub(super) end: Timestamp,
+pub(crate) struct Interval {
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
     /// The object tells no end; it is the second in which the review was received.
-    pub(super) received: bool,
+    pub(crate) received: bool,
     /// The times the object tells did not fit each other.
-    pub(super) clamped: bool,
+    pub(crate) clamped: bool,
 }
 
-impl Extent {
+impl Interval {
     /// From `start` to `end`, or without length when that is earlier.
-    pub(super) fn new(start: Timestamp, end: Timestamp) -> Self {
+    pub(crate) fn new(start: Timestamp, end: Timestamp) -> Self {
         Self { start, end: end.max(start), received: false, clamped: end < start }
     }
 
     /// Without length.
-    pub(super) fn at(instant: Timestamp) -> Self {
+    pub(crate) fn at(instant: Timestamp) -> Self {
         Self::new(instant, instant)
     }
 
     /// The same, marked when its end is the instant of receipt.
-    pub(super) fn received(self, received: bool) -> Self {
+    pub(crate) fn received(self, received: bool) -> Self {
         Self { received, ..self }
     }
 
     /// The same, cut to what lies within `outer`.
-    pub(super) fn within(self, outer: Self) -> Self {
+    pub(crate) fn within(self, outer: Self) -> Self {
         let start = self.start.clamp(outer.start, outer.end);
         let end = self.end.clamp(start, outer.end.max(start));
         Self { start, end, clamped: self.clamped || start != self.start || end != self.end, ..self }
     }
 
-    pub(super) fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.start == self.end
     }
 }
 
 /// One span, before the parts that all spans of the object share are added.
-pub(super) struct Draft<'a> {
-    pub(super) what: SpanWhat,
-    pub(super) span_id: SpanId,
-    pub(super) parent: Option<SpanId>,
-    pub(super) name: Cow<'a, str>,
-    pub(super) extent: Extent,
-    pub(super) outcome: Outcome,
-    pub(super) attributes: Vec<Attribute<'a>>,
-    pub(super) events: Vec<Event<'a>>,
+pub(crate) struct SpanDraft<'a> {
+    pub(crate) what: SpanWhat,
+    pub(crate) span_id: SpanId,
+    pub(crate) parent: Option<SpanId>,
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) interval: Interval,
+    pub(crate) outcome: Outcome,
+    pub(crate) attributes: Vec<Attribute<'a>>,
+    pub(crate) events: Vec<Event<'a>>,
 }
 
-impl<'s, 'a> Scribe<'s, 'a> {
-    pub(super) fn new(subject: &'s Subject<'a>, identity: Identity<'a>, received: Timestamp) -> Self {
-        Self { subject, identity, received: received.second(), spans: Vec::new() }
+impl<'s, 'a> SpanBuilder<'s, 'a> {
+    pub(crate) fn new(
+        subject: &'s Subject<'a>,
+        identity: Identity<'a>,
+        description: Description<'a>,
+        received: Timestamp,
+    ) -> Self {
+        Self { subject, identity, description: description.cut(), received: received.second(), spans: Vec::new() }
     }
 
-    pub(super) fn into_spans(self) -> Vec<SpanRecord<'a>> {
+    pub(crate) fn into_spans(self) -> Vec<SpanRecord<'a>> {
         self.spans
     }
 
     /// The object's own span id.
-    pub(super) fn own(&self) -> SpanId {
+    pub(crate) fn own(&self) -> SpanId {
         self.identity.context.span_id
     }
 
     /// The id of a span below the object's own.
-    pub(super) fn below(&self, what: SpanWhat, which: &str) -> SpanId {
+    pub(crate) fn below(&self, what: SpanWhat, which: &str) -> SpanId {
         self.identity.below(self.subject.config, what.as_str(), which)
     }
 
     /// Records the object's own span.
-    pub(super) fn write_own(&mut self, draft: Draft<'a>) {
+    pub(crate) fn write_own(&mut self, draft: SpanDraft<'a>) {
         let (links, remote) = (self.identity.links.clone(), self.identity.parent_is_remote);
         let record = self.record(draft);
         self.spans.push(SpanRecord { links, parent_is_remote: remote, ..record });
     }
 
     /// Records a span below.
-    pub(super) fn write(&mut self, draft: Draft<'a>) {
+    pub(crate) fn write(&mut self, draft: SpanDraft<'a>) {
         if self.spans.len() >= SPANS_LIMIT {
             return self.subject.note(Note::SpansDropped);
         }
@@ -117,11 +121,11 @@ impl<'s, 'a> Scribe<'s, 'a> {
     }
 
     /// The record a draft becomes.
-    pub(super) fn record(&self, draft: Draft<'a>) -> SpanRecord<'a> {
-        let Draft { what, span_id, parent, mut name, extent, outcome, attributes: own, mut events } = draft;
+    pub(crate) fn record(&self, draft: SpanDraft<'a>) -> SpanRecord<'a> {
+        let SpanDraft { what, span_id, parent, mut name, interval, outcome, attributes: own, mut events } = draft;
         cut(&mut name, VALUE_LIMIT);
         // A short step is clamped as a rule: its container's end is cut to the second before its turn.
-        if extent.clamped && what != SpanWhat::Step {
+        if interval.clamped && what != SpanWhat::Step {
             self.subject.note(Note::Clamped);
         }
         let status = outcome.status();
@@ -130,8 +134,8 @@ impl<'s, 'a> Scribe<'s, 'a> {
         let told = !outcome.result.is_empty();
         attributes.extend(told.then(|| Attribute::new(result_key(what), outcome.result)));
         attributes.extend(outcome.error.map(|error| Attribute::new("error.type", error)));
-        attributes.extend(extent.received.then(|| Attribute::new("tracestamp.end", "received")));
-        attributes.extend(extent.clamped.then(|| Attribute::new("tracestamp.clamped", true)));
+        attributes.extend(interval.received.then(|| Attribute::new("tracestamp.end", "received")));
+        attributes.extend(interval.clamped.then(|| Attribute::new("tracestamp.clamped", true)));
         if events.len() > EVENTS_LIMIT {
             self.subject.note(Note::EventsDropped);
             events.truncate(EVENTS_LIMIT);
@@ -146,8 +150,8 @@ impl<'s, 'a> Scribe<'s, 'a> {
             parent_is_remote: false,
             tracestate: self.identity.tracestate.clone(),
             name,
-            start: extent.start,
-            end: extent.end,
+            start: interval.start,
+            end: interval.end,
             status,
             resource,
             attributes,
@@ -158,61 +162,33 @@ impl<'s, 'a> Scribe<'s, 'a> {
 
     /// Equal for all spans of a run, so only what run, task run and Pod all know.
     fn resource(&self) -> Vec<Attribute<'a>> {
-        let subject = self.subject;
-        let mut resource = vec![
-            Attribute::new("service.name", subject.config.service_name.as_str()),
-            Attribute::new("k8s.namespace.name", subject.namespace),
+        let run = self.description.run.clone().map(|run| Attribute::new("cicd.pipeline.run.id", run));
+        let common = [
+            Attribute::new("service.name", self.subject.config.service_name.as_str()),
+            Attribute::new("k8s.namespace.name", self.subject.namespace),
         ];
-        let run = match subject.kind {
-            Kind::PipelineRun => subject.metadata.uid.as_deref().map(Cow::Borrowed),
-            _ => subject.owner().and_then(|(owner, kind)| {
-                let owners = || (kind == Kind::PipelineRun).then_some(Cow::Borrowed(&*owner.uid));
-                subject.labels.get_filled("tekton.dev/pipelineRunUID").or_else(owners)
-            }),
-        };
-        resource.extend(run.map(|run| Attribute::new("cicd.pipeline.run.id", run)));
-        resource
+        common.into_iter().chain(run).collect()
     }
 
     /// What every span of this object says about where it belongs.
     fn common(&self) -> Vec<Attribute<'a>> {
-        let subject = self.subject;
-        // Labels of a run that no run controls are copied from another.
-        let label = |key: &str| subject.labels.get_filled(key).filter(|_| subject.owner().is_some());
-        let name = || Some(Cow::Borrowed(subject.name()));
+        let namespace = || Some(Cow::Borrowed(self.subject.namespace));
+        let common = [("k8s.namespace.name", namespace()), ("namespace", namespace())];
         let mut attributes = Vec::with_capacity(24);
-        let mut put = |key: &'static str, value: Option<Cow<'a, str>>| {
-            attributes.extend(value.filter(|value| !value.is_empty()).map(|value| Attribute::new(key, value)));
-        };
-        put("k8s.namespace.name", Some(Cow::Borrowed(subject.namespace)));
-        put("namespace", Some(Cow::Borrowed(subject.namespace)));
-        match subject.kind {
-            Kind::PipelineRun => put("pipelinerun", name()),
-            Kind::TaskRun | Kind::CustomRun => {
-                put("pipelinerun", label("tekton.dev/pipelineRun"));
-                put(if subject.kind == Kind::TaskRun { "taskrun" } else { "customrun" }, name());
-            }
-            Kind::Pod => {
-                put("pipelinerun", label("tekton.dev/pipelineRun"));
-                put("taskrun", label("tekton.dev/taskRun"));
-                put("k8s.pod.name", name());
-                put("k8s.pod.uid", subject.metadata.uid.as_deref().map(Cow::Borrowed));
-            }
-        }
-        put("cicd.pipeline.task.name", run_name::task(subject));
+        attributes.extend(common.into_iter().chain(self.description.attributes.iter().cloned()).filter_map(
+            |(key, value)| {
+                let value = value.filter(|value| !value.is_empty())?;
+                Some(Attribute::new(key, value))
+            },
+        ));
         self.configured(&mut attributes);
         attributes
     }
 
-    /// Labels and annotations that the operator named; no others are told.
+    /// Labels and annotations that the operator named; no others are recorded.
     fn configured(&self, attributes: &mut Vec<Attribute<'a>>) {
         let (subject, config) = (self.subject, self.subject.config);
-        let object = match subject.kind {
-            Kind::PipelineRun => "tekton.pipelinerun",
-            Kind::TaskRun => "tekton.taskrun",
-            Kind::CustomRun => "tekton.customrun",
-            Kind::Pod => "k8s.pod",
-        };
+        let object = subject.kind.attribute_prefix;
         let named = [
             ("label", &config.label_attributes, &subject.labels),
             ("annotation", &config.annotation_attributes, &subject.annotations),
@@ -223,6 +199,26 @@ impl<'s, 'a> Scribe<'s, 'a> {
                 Some(Attribute { key: format!("{object}.{kind}.{key}").into(), value: Value::from(value) })
             }));
         }
+    }
+}
+
+/// What every span of an object says about where it belongs.
+#[derive(Clone, Debug)]
+pub struct Description<'a> {
+    /// The uid of the run that the object is or belongs to: part of the OTLP Resource, so the same for all relatives.
+    pub run: Option<Cow<'a, str>>,
+    /// Attributes of every span; one without a value is left out.
+    pub attributes: [(&'static str, Option<Cow<'a, str>>); 5],
+}
+
+impl Description<'_> {
+    /// The same with texts of bounded length.
+    fn cut(mut self) -> Self {
+        let texts = self.attributes.iter_mut().filter_map(|(_, value)| value.as_mut());
+        for text in texts.chain(&mut self.run) {
+            cut(text, VALUE_LIMIT);
+        }
+        self
     }
 }
 
