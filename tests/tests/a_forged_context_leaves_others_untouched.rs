@@ -51,9 +51,9 @@ async fn forgery_before_and_after_create_changes_no_span_of_another_namespace() 
     let cancelled = "
         pipeline_run RUN build [Cancelled, cancellation]
           task_run compile [TaskRunCancelled, cancellation]
-            pod pod [Error]
+            pod pod [deleted, cancellation]
               init_container prepare
-            step only [Error]
+            step only [deleted, cancellation]
         ";
     expect_own(&jaeger, &live.trace_id, &theirs.name, cancelled).await;
     let metrics = attackers.metrics().unwrap();

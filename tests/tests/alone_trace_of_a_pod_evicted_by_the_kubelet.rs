@@ -9,10 +9,10 @@ async fn a_pod_evicted_by_the_kubelet_is_an_error_of_the_cluster() {
     let Some(shared) = shared() else { return };
     let trace = "
         task_run kubelet-evicts [Failed, error]
-          pod pod [Error, error]
+          pod pod [Evicted, error]
             init_container place-scripts
             init_container prepare
-          step slow [Error]
+          step slow [Evicted, error]
         ";
     // Short of memory whatever is free, but not before this kubelet has looked at the containers that another one started:
     // it would not know how they ended. Without statistics of file systems it does not look at all.

@@ -7,10 +7,10 @@ async fn a_run_deleted_while_it_runs_is_closed() {
     let trace = "
         pipeline_run RUN deleted [deleted, cancellation]
           task_run slow [deleted, cancellation]
-            pod pod [Error]
+            pod pod [deleted, cancellation]
               init_container place-scripts
               init_container prepare
-            step slow [Error]
+            step slow [deleted, cancellation]
         ";
     let Some(played) = expect_trace("deleted", trace).await else { return };
 
@@ -24,6 +24,6 @@ async fn a_run_deleted_while_it_runs_is_closed() {
     assert_ne!(step.tag("process.exit.code"), "0");
     assert_eq!((pod.end, pod.tag("tracestamp.end")), (step.container_end(), ""));
     for span in [pod, step] {
-        assert_eq!(span.tag("tracestamp.result"), "failure");
+        assert_eq!(span.tag("tracestamp.result"), "cancellation");
     }
 }

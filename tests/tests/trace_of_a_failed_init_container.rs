@@ -5,7 +5,7 @@ use tracestamp_tests::expect_trace;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_init_container_is_the_one_that_failed() {
     let trace = "
-        task_run init-failed [Failed]
+        task_run init-failed [Failed, error]
           pod pod [error]
             init_container place-scripts
             init_container prepare

@@ -6,10 +6,10 @@ use tracestamp_tests::expect_trace;
 async fn a_pod_deleted_by_hand_fails_its_task_run() {
     let trace = "
         task_run pod-deleted [Failed]
-          pod pod [Error]
+          pod pod [deleted, cancellation]
             init_container place-scripts
             init_container prepare
-          step slow [Error]
+          step slow [deleted, cancellation]
         ";
     expect_trace("pod-deleted", trace).await;
 }

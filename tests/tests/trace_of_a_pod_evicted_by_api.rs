@@ -6,10 +6,10 @@ use tracestamp_tests::expect_trace;
 async fn an_evicted_pod_fails_its_task_run() {
     let trace = "
         task_run pod-evicted [Failed]
-          pod pod [Error]
+          pod pod [EvictionByEvictionAPI, error]
             init_container place-scripts
             init_container prepare
-          step slow [Error]
+          step slow [EvictionByEvictionAPI, error]
         ";
     expect_trace("pod-evicted", trace).await;
 }

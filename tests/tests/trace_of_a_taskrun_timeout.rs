@@ -6,11 +6,11 @@ use tracestamp_tests::expect_trace;
 async fn a_task_run_that_times_out_tells_what_its_pod_did_last() {
     let trace = "
         task_run taskrun-timeout [TaskRunTimeout, timeout]
-          pod pod [Error]
+          pod pod [deleted, cancellation]
             init_container place-scripts
             init_container prepare
-          step never [Error]
-          step slow [Error]
+          step never [deleted, cancellation]
+          step slow [deleted, cancellation]
         ";
     expect_trace("taskrun-timeout", trace).await;
 }

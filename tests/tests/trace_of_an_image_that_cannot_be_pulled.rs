@@ -6,9 +6,9 @@ use tracestamp_tests::expect_trace;
 async fn a_step_whose_image_cannot_be_pulled_never_started() {
     let trace = "
         task_run image-pull [TaskRunImagePullFailed, error]
-          pod pod [ContainerStatusUnknown, error]
+          pod pod [deleted, cancellation]
             init_container prepare
-          step unknown [ContainerStatusUnknown, error]
+          step unknown [deleted, cancellation]
         ";
     let Some(played) = expect_trace("image-pull", trace).await else { return };
     assert_eq!(played.trace.of("step").next().unwrap().tag("tracestamp.step.started"), "false");
