@@ -104,6 +104,27 @@ fn shapes() -> Vec<Shape> {
     let attempts = r#"{"startTime":"2026-11-21T11:00:01Z","completionTime":"2026-11-21T11:00:04Z","conditions":[{"type":"Succeeded","status":"False","reason":"Failed"}]}"#;
     let retried = run_ended(r#""retriesStatus":@"#);
     add("attempts", observe, alone("TaskRun", "UPDATE", ["", "{}", &retried], "{}"), LIST, attempts);
+    // Texts that every span has: of five hundred attempts, and of a Pod's containers.
+    let attempts = vec![attempts; 500].join(",");
+    let retried = alone("TaskRun", "UPDATE", ["", "{}", &run_ended(&format!(r#""retriesStatus":[{attempts}]"#))], "{}");
+    let labelled = retried.replace(
+        r#""generateName":"g""#,
+        &OWNED.replace("{\"tekton.dev/taskRun\":\"t\"", "{\"tekton.dev/pipelineRunUID\":@"),
+    );
+    add("a label of every attempt", observe, labelled.clone(), TEXT, "aaaa");
+    add("a label of every attempt", observe, labelled, TEXT, r"\n\n");
+    let image = r#"{"containers":[{"name":"b000","image":@}]}"#;
+    let one = statuses(1);
+    let same = format!(r#"{{"phase":"Failed","containerStatuses":[{}]}}"#, vec![&*one; 256].join(","));
+    add("an image of every container", observe, review("Pod", "UPDATE", ["", image, &same], "{}"), TEXT, "a:a");
+    let reason = format!(r#"{{"phase":"Failed","reason":@,"containerStatuses":[{one}]}}"#);
+    add(
+        "a Pod's reason",
+        observe,
+        review("Pod", "UPDATE", ["", r#"{"containers":[{"name":"b000"}]}"#, &reason], "{}"),
+        TEXT,
+        "a",
+    );
     for key in ["managedFields", "finalizers"] {
         let metadata = format!(r#","{key}":@"#);
         add("entries of metadata", stamp, review("Pod", "CREATE", [&metadata, "{}", "{}"], ""), LIST, "{}");
