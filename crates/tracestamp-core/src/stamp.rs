@@ -14,7 +14,7 @@ use crate::identity::{Identity, Trace};
 use crate::note::Note;
 use crate::object::{Kind, PodSpec};
 use crate::seal::Version;
-use crate::span::{Link, SpanWhat};
+use crate::span::{Link, SpanType};
 use crate::subject::Subject;
 use crate::{CarrierFormat, CarrierMode};
 
@@ -199,7 +199,7 @@ impl<'a> Subject<'a> {
             let containers = containers.into_iter().flatten().enumerate();
             for (index, container) in containers.filter(|(_, container)| is_dns_label(&container.name)) {
                 let init = list == "initContainers";
-                let what = SpanWhat::of_container(&container.name, init, container.restarts()).as_str();
+                let what = SpanType::of_container(&container.name, init, container.restarts()).name();
                 let span_id = stamp.identity.below(self.config, what, &container.name);
                 // A step's tools may be of Go as well as Tekton is.
                 let value = Value::Context(Traceparent { span_id, ..stamp.identity.context }.of_level_1());

@@ -13,7 +13,7 @@ use super::scribe::{Draft, Extent, Scribe};
 use crate::context::SpanId;
 use crate::note::Note;
 use crate::object::{ContainerStatus, Status, Terminated};
-use crate::span::{Attribute, SpanWhat};
+use crate::span::{Attribute, SpanType};
 use crate::termination::Termination;
 use life::Life;
 
@@ -60,10 +60,10 @@ fn write_ended<'a>(
     let mut own = attributes::of_container(pod, status, Some(end));
     let life = Life::new(was, end, End::unknown(scribe, pod));
     let (extent, outcome) = match (what, life) {
-        (SpanWhat::Step, Life::Ran { .. }) => step(scribe, pod, end, life, &mut own),
+        (SpanType::Step, Life::Ran { .. }) => step(scribe, pod, end, life, &mut own),
         _ => {
             own.extend(attributes::exit(end.exit_code, end.reason().to_owned()));
-            let stopped = what == SpanWhat::Sidecar && stopped_with_pod(pod, is, life);
+            let stopped = what == SpanType::Sidecar && stopped_with_pod(pod, is, life);
             let outcome = if stopped { Outcome::SUCCESS } else { outcome::of_exit(pod, end) };
             (life_extent(what, pod, life, &mut own), outcome)
         }
@@ -72,8 +72,8 @@ fn write_ended<'a>(
 }
 
 /// From when to when a container is shown that is no step whose turn is known.
-fn life_extent(what: SpanWhat, pod: &PodView<'_>, life: Life, attributes: &mut Vec<Attribute<'_>>) -> Extent {
-    let step = what == SpanWhat::Step;
+fn life_extent(what: SpanType, pod: &PodView<'_>, life: Life, attributes: &mut Vec<Attribute<'_>>) -> Extent {
+    let step = what == SpanType::Step;
     match life {
         Life::NeverStarted { end } => {
             attributes.extend(step.then(|| Attribute::new("tracestamp.step.started", false)));
@@ -109,7 +109,7 @@ fn step<'a>(
     attributes: &mut Vec<Attribute<'a>>,
 ) -> (Extent, Outcome) {
     let Life::Ran { started, finished } = life else {
-        return (life_extent(SpanWhat::Step, pod, life, attributes), outcome::of_exit(pod, end));
+        return (life_extent(SpanType::Step, pod, life, attributes), outcome::of_exit(pod, end));
     };
     let message = end.message();
     let entry = Termination::parse(&message);
@@ -142,7 +142,7 @@ fn write<'a>(
     scribe: &mut Scribe<'_, 'a>,
     pod: &PodView<'a>,
     status: &'a ContainerStatus<'a>,
-    what: SpanWhat,
+    what: SpanType,
     extent: Extent,
     outcome: Outcome,
     attributes: Vec<Attribute<'a>>,
@@ -151,7 +151,7 @@ fn write<'a>(
     let span_id = scribe.below(what, name);
     // A step belongs to its TaskRun, what serves it to the Pod.
     let (parent, name): (Option<SpanId>, _) = match what {
-        SpanWhat::Step => (scribe.identity.parent, name.strip_prefix("step-").unwrap_or(name)),
+        SpanType::Step => (scribe.identity.parent, name.strip_prefix("step-").unwrap_or(name)),
         _ => (Some(scribe.own()), name),
     };
     let extent = if extent.start < pod.created {

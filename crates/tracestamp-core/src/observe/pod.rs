@@ -11,7 +11,7 @@ use super::scribe::{Draft, Extent, Scribe};
 use super::{Change, Deletion};
 use crate::Timestamp;
 use crate::object::{ContainerStatus, Object, PodSpec, Status};
-use crate::span::{Attribute, SpanWhat};
+use crate::span::{Attribute, SpanType};
 
 /// `core/v1` PodScheduled, written by the binding and so in no diff of its own.
 const SCHEDULED: &str = "PodScheduled";
@@ -102,13 +102,13 @@ fn had_sandbox(pod: &PodView<'_>, status: &Status<'_>) -> bool {
 /// From creation to the binding.
 fn schedule(scribe: &mut Scribe<'_, '_>, pod: &PodView<'_>, status: &Status<'_>) {
     let scheduled = scheduled(pod, status).unwrap_or(pod.created);
-    preparation(scribe, pod, SpanWhat::Schedule, "", pod.created, scheduled);
+    preparation(scribe, pod, SpanType::Schedule, "", pod.created, scheduled);
 }
 
 /// From the binding to the sandbox. Its instant is part of the id: a sandbox can be made again.
 fn sandbox(scribe: &mut Scribe<'_, '_>, pod: &PodView<'_>, status: &Status<'_>) {
     let (Some(scheduled), Some(ready)) = (scheduled(pod, status), status.since(SANDBOX)) else { return };
-    preparation(scribe, pod, SpanWhat::Sandbox, &ready.to_string(), scheduled, ready);
+    preparation(scribe, pod, SpanType::Sandbox, &ready.to_string(), scheduled, ready);
 }
 
 fn scheduled(pod: &PodView<'_>, status: &Status<'_>) -> Option<Timestamp> {
@@ -118,7 +118,7 @@ fn scheduled(pod: &PodView<'_>, status: &Status<'_>) -> Option<Timestamp> {
 fn preparation(
     scribe: &mut Scribe<'_, '_>,
     pod: &PodView<'_>,
-    what: SpanWhat,
+    what: SpanType,
     which: &str,
     from: Timestamp,
     to: Timestamp,
@@ -128,7 +128,7 @@ fn preparation(
     }
     let (span_id, parent) = (scribe.below(what, which), Some(scribe.own()));
     let attributes = vec![Attribute::new("tracestamp.attempt", pod.attempt)];
-    let (name, extent) = (Cow::Borrowed(what.as_str()), Extent::new(from, to));
+    let (name, extent) = (Cow::Borrowed(what.name()), Extent::new(from, to));
     scribe.write(Draft {
         what,
         span_id,

@@ -7,8 +7,8 @@ use super::outcome::Outcome;
 use super::scribe::{Draft, Extent, Scribe};
 use super::{Change, run_name, vcs};
 use crate::Timestamp;
-use crate::object::{Condition, Kind, Object, Status, StepState};
-use crate::span::{Attribute, Event, SpanWhat};
+use crate::object::{Condition, Kind, Object, SkippedTask, Status, StepState};
+use crate::span::{Attribute, Event, SpanType};
 use crate::subject::Subject;
 
 pub(super) fn may_end(old: &Object<'_>, new: &Object<'_>) -> bool {
@@ -88,39 +88,39 @@ fn write_run<'a>(scribe: &mut Scribe<'_, 'a>, status: &'a Status<'a>, extent: Ex
     pending(scribe, status, past.first().and_then(crate::object::Attempt::started), extent, outcome);
     let finally = status.finally_started().filter(|_| scribe.subject.kind == Kind::PipelineRun && !extent.received);
     if let Some(began) = finally {
-        part(scribe, SpanWhat::Finally, Extent::new(began, extent.end).within(extent), Outcome::UNTOLD);
+        part(scribe, SpanType::Finally, Extent::new(began, extent.end).within(extent), Outcome::UNTOLD);
     }
     if let (false, Some(began)) = (past.is_empty(), status.started()) {
         let extent = Extent::new(began, extent.end).received(extent.received).within(extent);
         attempt(scribe, past.len() + 1, extent, outcome.clone());
     }
-    let events = events(scribe.subject, status, extent, outcome);
-    own(scribe, extent, outcome, events);
+    let (events, unread) = events(scribe.subject, status, extent, outcome);
+    own(scribe, extent, outcome, events, unread);
 }
 
 fn write_run_alone<'a>(scribe: &mut Scribe<'_, 'a>, status: &Status<'a>, extent: Extent, outcome: &Outcome) {
     pending(scribe, status, None, extent, outcome);
-    own(scribe, extent, outcome, Vec::new());
+    own(scribe, extent, outcome, Vec::new(), 0);
 }
 
 /// From creation to the first attempt's start. `startTime` moves until the end, so it is read there.
 fn pending(scribe: &mut Scribe<'_, '_>, status: &Status<'_>, first: Option<Timestamp>, run: Extent, outcome: &Outcome) {
     match first.or_else(|| status.started()) {
         Some(began) => {
-            part(scribe, SpanWhat::Pending, Extent::new(run.start, began.max(run.start)).within(run), Outcome::UNTOLD);
+            part(scribe, SpanType::Pending, Extent::new(run.start, began.max(run.start)).within(run), Outcome::UNTOLD);
         }
-        None if run.received => part(scribe, SpanWhat::Pending, run, outcome.clone()),
+        None if run.received => part(scribe, SpanType::Pending, run, outcome.clone()),
         None => {}
     }
 }
 
 /// A part of a run; one without length tells nothing.
-fn part(scribe: &mut Scribe<'_, '_>, what: SpanWhat, extent: Extent, outcome: Outcome) {
+fn part(scribe: &mut Scribe<'_, '_>, what: SpanType, extent: Extent, outcome: Outcome) {
     if extent.is_empty() {
         return;
     }
     let (span_id, parent) = (scribe.below(what, ""), Some(scribe.own()));
-    let name = Cow::Borrowed(what.as_str());
+    let name = Cow::Borrowed(what.name());
     scribe.write(Draft { what, span_id, parent, name, extent, outcome, attributes: Vec::new(), events: Vec::new() });
 }
 
@@ -142,14 +142,14 @@ fn attempts(scribe: &mut Scribe<'_, '_>, old: &Object<'_>) {
 }
 
 fn attempt(scribe: &mut Scribe<'_, '_>, n: usize, extent: Extent, outcome: Outcome) {
-    let what = SpanWhat::Attempt;
+    let what = SpanType::Attempt;
     let attributes = vec![Attribute::new("tracestamp.attempt", i64::try_from(n).unwrap_or(i64::MAX))];
     let (span_id, parent) = (scribe.below(what, &n.to_string()), Some(scribe.own()));
     let name = Cow::Owned(format!("attempt {n}"));
     scribe.write(Draft { what, span_id, parent, name, extent, outcome, attributes, events: Vec::new() });
 }
 
-fn own<'a>(scribe: &mut Scribe<'_, 'a>, extent: Extent, outcome: &Outcome, events: Vec<Event<'a>>) {
+fn own<'a>(scribe: &mut Scribe<'_, 'a>, extent: Extent, outcome: &Outcome, events: Vec<Event<'a>>, unread: usize) {
     let subject = scribe.subject;
     let uid = Cow::Borrowed(subject.metadata.uid.as_deref().unwrap_or_default());
     let of = run_name::definition(subject);
@@ -165,9 +165,9 @@ fn own<'a>(scribe: &mut Scribe<'_, 'a>, extent: Extent, outcome: &Outcome, event
             attribute("cicd.pipeline.run.url.full", url),
             attribute("tracestamp.parent.pipelinerun", parent_run(subject)),
         ];
-        (SpanWhat::PipelineRun, name, attributes)
+        (SpanType::PipelineRun, name, attributes)
     } else {
-        let what = if subject.kind == Kind::CustomRun { SpanWhat::CustomRun } else { SpanWhat::TaskRun };
+        let what = if subject.kind == Kind::CustomRun { SpanType::CustomRun } else { SpanType::TaskRun };
         // A task of a Pipeline says its name on every span already.
         let alone = of.clone().filter(|_| task.is_none());
         let attributes = [
@@ -181,7 +181,8 @@ fn own<'a>(scribe: &mut Scribe<'_, 'a>, extent: Extent, outcome: &Outcome, event
     };
     let attributes = attributes.into_iter().flatten().chain(vcs::attributes(subject)).collect();
     let (span_id, parent) = (scribe.own(), scribe.identity.parent);
-    scribe.write_own(Draft { what, span_id, parent, name, extent, outcome: outcome.clone(), attributes, events });
+    let outcome = outcome.clone();
+    scribe.write_own(Draft { what, span_id, parent, name, extent, outcome, attributes, events }, unread);
 }
 
 /// The name of the run whose task a child PipelineRun is.
@@ -190,13 +191,18 @@ fn parent_run<'a>(subject: &Subject<'a>) -> Option<Cow<'a, str>> {
 }
 
 /// Skipped tasks of a run; the step states that Tekton invents on cancel and timeout (TEP-0136). Neither has an instant
-/// of its own, so they stand at the run's end.
-fn events<'a>(subject: &Subject<'a>, status: &'a Status<'a>, extent: Extent, outcome: &Outcome) -> Vec<Event<'a>> {
+/// of its own, so they stand at the run's end. With them, how many skipped tasks were not read.
+fn events<'a>(
+    subject: &Subject<'a>,
+    status: &'a Status<'a>,
+    extent: Extent,
+    outcome: &Outcome,
+) -> (Vec<Event<'a>>, usize) {
     match subject.kind {
-        Kind::PipelineRun => status
-            .skipped()
-            .into_iter()
-            .map(|task| Event {
+        Kind::PipelineRun => {
+            let skipped = status.skipped();
+            let unread = skipped.left_out();
+            let event = |task: SkippedTask<'a>| Event {
                 time: extent.end,
                 name: Cow::Borrowed("task skipped"),
                 attributes: vec![
@@ -204,8 +210,9 @@ fn events<'a>(subject: &Subject<'a>, status: &'a Status<'a>, extent: Extent, out
                     Attribute::new("cicd.pipeline.task.run.result", "skip"),
                     Attribute::new("tracestamp.reason", task.reason.into_cow()),
                 ],
-            })
-            .collect(),
+            };
+            (skipped.into_iter().map(event).collect(), unread)
+        }
         Kind::TaskRun if matches!(outcome.result, "cancellation" | "timeout") => {
             let invented = |step: crate::object::StepState<'a>| {
                 let end = step.terminated?;
@@ -220,8 +227,8 @@ fn events<'a>(subject: &Subject<'a>, status: &'a Status<'a>, extent: Extent, out
                     ],
                 })
             };
-            status.steps().into_iter().filter_map(invented).collect()
+            (status.steps().into_iter().filter_map(invented).collect(), 0)
         }
-        _ => Vec::new(),
+        _ => (Vec::new(), 0),
     }
 }

@@ -8,7 +8,7 @@ use crate::observe::container;
 use crate::observe::outcome::Outcome;
 use crate::observe::pod_view::{End, PodView};
 use crate::observe::scribe::{Draft, Extent, Scribe};
-use crate::span::{Attribute, SpanWhat};
+use crate::span::{Attribute, SpanType};
 
 /// Every regular container and native sidecar is terminated; or the Pod's phase is final and none runs any more, some
 /// never having started. Not the phase alone: that comes a second later.
@@ -103,8 +103,8 @@ fn write_pod<'a>(
     put("k8s.pod.status.reason", status.and_then(|status| status.reason.as_deref()));
     let extent = Extent::new(pod.created, end.at).received(end.received);
     let (span_id, parent) = (scribe.own(), scribe.identity.parent);
-    let (what, name) = (SpanWhat::Pod, Cow::Borrowed("pod"));
-    scribe.write_own(Draft { what, span_id, parent, name, extent, outcome, attributes, events: Vec::new() });
+    let (what, name) = (SpanType::Pod, Cow::Borrowed("pod"));
+    scribe.write_own(Draft { what, span_id, parent, name, extent, outcome, attributes, events: Vec::new() }, 0);
 }
 
 /// The phase lags a second behind the containers, so it is what the kubelet will make of them, for Pods that are never
