@@ -33,8 +33,8 @@ pub(in crate::span) fn record() -> SpanRecord<'static> {
 
 /// The bytes of hexadecimal digits.
 pub(in crate::span) fn bytes(digits: &str) -> Vec<u8> {
-    let digit = |digit: u8| u8::try_from((digit as char).to_digit(16).unwrap()).unwrap();
-    digits.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+    let byte = |pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.as_bytes().chunks(2).map(byte).collect()
 }
 
 fn written(record: &SpanRecord<'_>) -> Vec<u8> {
