@@ -59,7 +59,7 @@ impl Seeds {
         };
         let (stamp, observe) = (decide(Endpoint::Stamp), decide(Endpoint::Observe));
         for record in &observe.spans {
-            keep(&mut self.records, record.what.as_str().to_owned(), span::encode(record, Vec::new())?);
+            keep(&mut self.records, record.span_type.clone().into_owned(), span::encode(record, Vec::new())?);
         }
         if let Some(event) = &observe.pod_event {
             let told = format!("{:?}", event.tells);
@@ -106,7 +106,7 @@ impl Seeds {
 /// Reviews of one name go the same way through the decision.
 fn name(sub_resource: &str, stamp: &Decision<'_>, observe: &Decision<'_>) -> String {
     let outcome = if stamp.patch.is_some() { stamp.outcome } else { observe.outcome };
-    let mut told: Vec<_> = observe.spans.iter().map(|span| span.what.as_str()).collect();
+    let mut told: Vec<_> = observe.spans.iter().map(|span| &*span.span_type).collect();
     told.sort_unstable();
     told.dedup();
     let parts = [observe.kind, observe.operation, sub_resource, outcome.as_str()];

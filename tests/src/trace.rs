@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use anyhow::{Context as _, Result};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use tracestamp_core::span::{Presentation, RESULT_KEYS};
 
 /// A span.
 #[derive(Clone, Debug)]
@@ -43,8 +44,7 @@ impl Node {
 
     /// What came of it, as it is called by whatever sort of span it is.
     fn result(&self) -> &str {
-        let names = ["cicd.pipeline.result", "cicd.pipeline.task.run.result", "tracestamp.result"];
-        names.into_iter().map(|name| self.tag(name)).find(|result| !result.is_empty()).unwrap_or_default()
+        RESULT_KEYS.into_iter().map(|name| self.tag(name)).find(|result| !result.is_empty()).unwrap_or_default()
     }
 
     fn parse(span: &Value, processes: &Value) -> Result<Self> {
@@ -93,26 +93,10 @@ impl Node {
 
     /// Equal for equal traces, whatever ran at once.
     fn order(&self) -> (usize, String, String, Timestamp) {
-        let rank = ORDER.iter().position(|&what| what == self.what()).unwrap_or(ORDER.len());
+        let rank = Presentation::of(self.what()).rank;
         (rank, self.tag("tracestamp.attempt").to_owned(), self.name.clone(), self.start)
     }
 }
-
-const ORDER: &[&str] = &[
-    "pending",
-    "attempt",
-    "task_run",
-    "custom_run",
-    "finally",
-    "pod",
-    "schedule",
-    "sandbox",
-    "pull",
-    "pod_event",
-    "init_container",
-    "sidecar",
-    "step",
-];
 
 /// Not sent when they have no length, which times of whole seconds decide: no part of an outline.
 const SHORT: &[&str] = &["pending", "schedule", "sandbox"];

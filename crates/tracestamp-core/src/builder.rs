@@ -7,7 +7,7 @@ use crate::context::{SpanId, Traceparent};
 use crate::identity::Identity;
 use crate::note::Note;
 use crate::outcome::Outcome;
-use crate::span::{Attribute, Event, SpanRecord, SpanWhat, Value};
+use crate::span::{Attribute, Event, SpanRecord, SpanType, Value};
 use crate::subject::Subject;
 use crate::text::cut;
 
@@ -70,7 +70,7 @@ impl Interval {
 
 /// One span, before the parts that all spans of the object share are added.
 pub(crate) struct SpanDraft<'a> {
-    pub(crate) what: SpanWhat,
+    pub(crate) what: SpanType,
     pub(crate) span_id: SpanId,
     pub(crate) parent: Option<SpanId>,
     pub(crate) name: Cow<'a, str>,
@@ -100,15 +100,16 @@ impl<'s, 'a> SpanBuilder<'s, 'a> {
     }
 
     /// The id of a span below the object's own.
-    pub(crate) fn below(&self, what: SpanWhat, which: &str) -> SpanId {
-        self.identity.below(self.subject.config, what.as_str(), which)
+    pub(crate) fn below(&self, what: SpanType, which: &str) -> SpanId {
+        self.identity.below(self.subject.config, what.name(), which)
     }
 
-    /// Records the object's own span.
-    pub(crate) fn write_own(&mut self, draft: SpanDraft<'a>) {
+    /// Records the object's own span. `unread` events are known by their number alone.
+    pub(crate) fn write_own(&mut self, draft: SpanDraft<'a>, unread: usize) {
         let (links, remote) = (self.identity.links.clone(), self.identity.parent_is_remote);
         let record = self.record(draft);
-        self.spans.push(SpanRecord { links, parent_is_remote: remote, ..record });
+        let dropped_events = record.dropped_events.saturating_add(u32::try_from(unread).unwrap_or(u32::MAX));
+        self.spans.push(SpanRecord { links, parent_is_remote: remote, dropped_events, ..record });
     }
 
     /// Records a span below.
@@ -125,18 +126,19 @@ impl<'s, 'a> SpanBuilder<'s, 'a> {
         let SpanDraft { what, span_id, parent, mut name, interval, outcome, attributes: own, mut events } = draft;
         cut(&mut name, VALUE_LIMIT);
         // A short step is clamped as a rule: its container's end is cut to the second before its turn.
-        if interval.clamped && what != SpanWhat::Step {
+        if interval.clamped && what != SpanType::Step {
             self.subject.note(Note::Clamped);
         }
         let status = outcome.status();
         let mut attributes = self.common();
         attributes.extend(own);
         let told = !outcome.result.is_empty();
-        attributes.extend(told.then(|| Attribute::new(result_key(what), outcome.result)));
+        attributes.extend(told.then(|| Attribute::new(what.result_key(), outcome.result)));
         attributes.extend(outcome.error.map(|error| Attribute::new("error.type", error)));
         attributes.extend(interval.received.then(|| Attribute::new("tracestamp.end", "received")));
         attributes.extend(interval.clamped.then(|| Attribute::new("tracestamp.clamped", true)));
-        if events.len() > EVENTS_LIMIT {
+        let dropped_events = events.len().saturating_sub(EVENTS_LIMIT);
+        if dropped_events > 0 {
             self.subject.note(Note::EventsDropped);
             events.truncate(EVENTS_LIMIT);
         }
@@ -144,7 +146,8 @@ impl<'s, 'a> SpanBuilder<'s, 'a> {
         let of_events = events.iter_mut().flat_map(|event| &mut event.attributes);
         of_events.chain(&mut attributes).chain(&mut resource).for_each(cut_value);
         SpanRecord {
-            what,
+            span_type: Cow::Borrowed(what.name()),
+            kind: what.kind(),
             context: Traceparent { span_id, ..self.identity.context },
             parent,
             parent_is_remote: false,
@@ -156,6 +159,7 @@ impl<'s, 'a> SpanBuilder<'s, 'a> {
             resource,
             attributes,
             events,
+            dropped_events: u32::try_from(dropped_events).unwrap_or(u32::MAX),
             links: Vec::new(),
         }
     }
@@ -234,14 +238,5 @@ fn cut_value(attribute: &mut Attribute<'_>) {
             }
         }
         Value::Int(_) | Value::Double(_) | Value::Bool(_) => {}
-    }
-}
-
-/// Semantic conventions name the results of runs and task runs; below them it is our own.
-fn result_key(what: SpanWhat) -> &'static str {
-    match what {
-        SpanWhat::PipelineRun => "cicd.pipeline.result",
-        SpanWhat::TaskRun | SpanWhat::CustomRun | SpanWhat::Attempt => "cicd.pipeline.task.run.result",
-        _ => "tracestamp.result",
     }
 }

@@ -9,7 +9,7 @@ mod tekton;
 
 use crate::change::Change;
 use crate::object::{Object, Resource};
-use crate::span::{SpanRecord, SpanWhat};
+use crate::span::{SpanRecord, SpanType};
 use crate::stamp::{Entropy, Stamp};
 use crate::subject::Subject;
 use crate::{Config, Timestamp};
@@ -56,7 +56,7 @@ pub trait ObjectKind: Sync {
     fn observe<'a>(&self, spans: &mut SpanBuilder<'_, 'a>, change: &Change<'a>);
 
     /// Every type of span that this kind records, in the order in which a tree shows them.
-    fn span_types(&self) -> &'static [SpanWhat];
+    fn span_types(&self) -> &'static [SpanType];
 }
 
 impl dyn ObjectKind {

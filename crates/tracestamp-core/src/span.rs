@@ -1,73 +1,29 @@
 //! A finished span as data: what the webhook records, the spool carries and the exporter sends.
 
 mod codec;
+mod codec_v1;
+mod kind;
+mod span_type;
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 pub use codec::{DecodeError, VERSION, decode, encode};
+pub use kind::SpanKind;
+pub use span_type::{Look, Presentation, RESULT_KEYS, SpanType};
 
 use crate::Timestamp;
 use crate::context::{SpanId, TraceFlags, TraceId, Traceparent};
 
-/// What a span tells of: the value of its attribute `tracestamp.span`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the names are Tekton's and Kubernetes' own")]
-pub enum SpanWhat {
-    PipelineRun,
-    Pending,
-    Finally,
-    TaskRun,
-    Attempt,
-    CustomRun,
-    Pod,
-    Schedule,
-    Sandbox,
-    InitContainer,
-    Sidecar,
-    Step,
-    Pull,
-    PodEvent,
-}
-
-impl SpanWhat {
-    /// What the span of a container of a Tekton Pod tells of: neither step nor init means sidecar, because injected
-    /// containers have any name.
-    pub fn of_container(name: &str, init: bool, restarts: bool) -> Self {
-        match (init, restarts) {
-            (true, false) => Self::InitContainer,
-            (false, _) if name.starts_with("step-") => Self::Step,
-            _ => Self::Sidecar,
-        }
-    }
-
-    /// The value of `tracestamp.span`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PipelineRun => "pipeline_run",
-            Self::Pending => "pending",
-            Self::Finally => "finally",
-            Self::TaskRun => "task_run",
-            Self::Attempt => "attempt",
-            Self::CustomRun => "custom_run",
-            Self::Pod => "pod",
-            Self::Schedule => "schedule",
-            Self::Sandbox => "sandbox",
-            Self::InitContainer => "init_container",
-            Self::Sidecar => "sidecar",
-            Self::Step => "step",
-            Self::Pull => "pull",
-            Self::PodEvent => "pod_event",
-        }
-    }
-}
-
 /// One finished span. Text is borrowed from the review where it can be.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct SpanRecord<'a> {
-    /// What the span tells of. The encoder of OTLP adds it as the attribute `tracestamp.span`.
-    pub what: SpanWhat,
+    /// The name of a [`SpanType`], or of one that only a newer build knows. The encoder of OTLP adds it as the attribute
+    /// `tracestamp.span`.
+    pub span_type: Cow<'a, str>,
+    /// The kind that OpenTelemetry gives spans.
+    pub kind: SpanKind,
     /// The span's own position: trace id, span id, flags.
     pub context: Traceparent,
     /// The span above; `None` on a root.
@@ -90,6 +46,8 @@ pub struct SpanRecord<'a> {
     pub attributes: Vec<Attribute<'a>>,
     /// What happened at an instant within it.
     pub events: Vec<Event<'a>>,
+    /// How many events were left out because a span carries a bounded number.
+    pub dropped_events: u32,
     /// Other spans it is linked to.
     pub links: Vec<Link>,
 }

@@ -115,7 +115,7 @@ impl Exporter {
 
     /// False when there was nothing to deliver.
     async fn deliver_batch(&mut self) -> bool {
-        let batch = match self.reader.next_batch(BATCH_RECORDS, BATCH_BYTES) {
+        let mut batch = match self.reader.next_batch(BATCH_RECORDS, BATCH_BYTES) {
             Ok(batch) => batch,
             Err(error) => {
                 tracing::error!(%error, "Cannot read the spool.");
@@ -124,7 +124,7 @@ impl Exporter {
             }
         };
         let found = !batch.is_empty();
-        self.deliver(&batch.records).await;
+        self.deliver(&mut batch).await;
         // Damage alone gives nothing to wait for, and the end of the process must not wait for the end of the damage.
         tokio::task::yield_now().await;
         if let Err(error) = self.reader.commit(batch) {

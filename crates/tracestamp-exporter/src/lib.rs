@@ -6,7 +6,8 @@
 //! ```
 //!
 //! **Invariant: a record leaves the spool only after the receiver took it or refused it for good.** Killed in between,
-//! the exporter sends it again; everything else is retried for ever, for the spool is the memory.
+//! the exporter sends it again; everything else is retried for ever, for the spool is the memory. A record of a newer version
+//! stays in its segment, which is set aside.
 
 mod args;
 mod backoff;

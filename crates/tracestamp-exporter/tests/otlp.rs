@@ -4,14 +4,15 @@
 use serde_json::{Value as Json, json};
 use tracestamp_core::Timestamp;
 use tracestamp_core::context::Traceparent;
-use tracestamp_core::span::{Attribute, Event, Link, SpanRecord, SpanWhat, Status, Value};
+use tracestamp_core::span::{Attribute, Event, Link, SpanKind, SpanRecord, Status, Value};
 use tracestamp_exporter::otlp::{ResourceSettings, request, to_json};
 
 fn record() -> SpanRecord<'static> {
     let context = Traceparent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03").unwrap();
     let parent = Traceparent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-53995c3f42cd8ad8-01").unwrap();
     SpanRecord {
-        what: SpanWhat::PipelineRun,
+        span_type: "pipeline_run".into(),
+        kind: SpanKind::Server,
         context,
         parent: Some(parent.span_id),
         parent_is_remote: true,
@@ -32,6 +33,7 @@ fn record() -> SpanRecord<'static> {
             name: "skipped".into(),
             attributes: vec![Attribute::new("k", "v")],
         }],
+        dropped_events: 3,
         links: vec![Link { trace_id: parent.trace_id, span_id: parent.span_id, flags: parent.flags }],
     }
 }
@@ -82,7 +84,7 @@ fn ids_are_hexadecimal_times_and_integers_strings_and_enums_numbers() {
                 "attributes": [text("k", "v")],
                 "droppedAttributesCount": 0,
             }],
-            "droppedEventsCount": 0,
+            "droppedEventsCount": 3,
             "links": [{
                 "traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
                 "spanId": "53995c3f42cd8ad8",
@@ -98,9 +100,10 @@ fn ids_are_hexadecimal_times_and_integers_strings_and_enums_numbers() {
 }
 
 #[test]
-fn only_a_pipeline_run_is_a_server_span() {
-    for what in [SpanWhat::TaskRun, SpanWhat::Step, SpanWhat::Pod, SpanWhat::Pending] {
-        assert_eq!(span(&SpanRecord { what, ..record() })["kind"], 1, "{what:?}");
+fn a_span_has_the_kind_of_its_record_whatever_its_type() {
+    use SpanKind::{Client, Consumer, Internal, Producer, Server};
+    for (kind, number) in [(Internal, 1), (Server, 2), (Client, 3), (Producer, 4), (Consumer, 5)] {
+        assert_eq!(span(&SpanRecord { kind, ..record() })["kind"], number, "{kind:?}");
     }
 }
 

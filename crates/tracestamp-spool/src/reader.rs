@@ -1,5 +1,6 @@
 //! The consuming side.
 
+mod batch;
 mod cursor;
 mod peek;
 mod tail;
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use crate::file;
 use crate::segment::{self, Header};
+pub use batch::Batch;
+use batch::Part;
 use cursor::Positions;
 pub use peek::{Waiting, peek};
 use tail::Tail;
@@ -32,6 +35,8 @@ pub struct Reader {
     drained: HashMap<String, Instant>,
     /// Segments that could not be read when they were last tried, which was told then.
     unreadable: HashSet<String>,
+    /// Segments that are set aside as soon as they have no writer: what is not committed of them is of another version.
+    other_version: HashSet<String>,
     counts: Counts,
 }
 
@@ -42,7 +47,7 @@ pub struct Counts {
     pub torn: u64,
     /// Bytes skipped because they were no frame.
     pub corrupt_bytes: u64,
-    /// Segments of another format's version, set aside.
+    /// Segments set aside, because they or a record in them are of another version of the format.
     pub quarantined: u64,
     /// Segments that could not be opened, read or set aside; each is tried again.
     pub unreadable: u64,
@@ -73,31 +78,6 @@ pub struct Stats {
     pub counts: Counts,
 }
 
-/// Records, and how far a commit of them goes.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// The payloads, oldest segment first.
-    pub records: Vec<Vec<u8>>,
-    positions: Positions,
-    finished: Vec<String>,
-    counts: Counts,
-    /// Bytes that were read for it, those that hold no record too.
-    bytes_read: u64,
-}
-
-impl Batch {
-    /// Whether there is nothing to commit. A batch without records may have gone past damage, and records may follow.
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.positions.is_empty() && self.finished.is_empty()
-    }
-
-    fn is_full(&self, max_records: usize) -> bool {
-        self.records.len() >= max_records
-            || self.bytes_read >= READ_LIMIT
-            || self.positions.len().max(self.finished.len()) >= SEGMENTS_LIMIT
-    }
-}
-
 impl Reader {
     /// Makes the directory when there is none, and reads the cursor.
     pub fn open(dir: impl Into<PathBuf>) -> io::Result<Self> {
@@ -112,7 +92,8 @@ impl Reader {
                 Positions::new()
             }
         };
-        Ok(Self { dir, positions, drained: HashMap::new(), unreadable: HashSet::new(), counts })
+        let (drained, unreadable, other_version) = (HashMap::new(), HashSet::new(), HashSet::new());
+        Ok(Self { dir, positions, drained, unreadable, other_version, counts })
     }
 
     /// The records after those committed: at most `max_records`, and at most `max_bytes` of payload except for a first
@@ -122,7 +103,9 @@ impl Reader {
         let listing = segment::list(&self.dir)?;
         segment::remove_abandoned(&self.dir, &listing);
         let is_there = |name: &String| listing.segments.binary_search_by(|found| found.name.cmp(name)).is_ok();
-        self.positions.retain(|name, _| is_there(name));
+        // A segment that was set aside goes on where it was left, once it is put back.
+        self.positions.retain(|name, _| is_there(name) || listing.is_set_aside(name));
+        self.other_version.retain(is_there);
         self.drained.retain(|name, _| is_there(name));
         self.unreadable.retain(is_there);
         let mut batch = Batch::default();
@@ -150,6 +133,9 @@ impl Reader {
     fn read_segment(&mut self, name: &str, batch: &mut Batch, max_records: usize, max_bytes: usize) -> io::Result<()> {
         let committed = self.positions.get(name).copied().unwrap_or(0);
         let mut tail = Tail::open(&self.dir.join(name), committed)?;
+        if self.other_version.contains(name) {
+            return if tail.owned { Ok(()) } else { self.set_aside(name, None) };
+        }
         if tail.position > tail.len {
             tracing::warn!(segment = name, "The cursor lies behind a segment's end, the segment is read again.");
             batch.counts.cursor += 1;
@@ -158,18 +144,18 @@ impl Reader {
         if tail.position == 0 {
             match tail.header()? {
                 Header::OtherVersion(_) if tail.owned => return Ok(()),
-                Header::OtherVersion(version) => {
-                    segment::quarantine(&self.dir, name)?;
-                    tracing::warn!(segment = name, version, "A segment of another version was set aside.");
-                    self.counts.quarantined += 1;
-                    return Ok(());
-                }
+                Header::OtherVersion(version) => return self.set_aside(name, Some(version)),
                 Header::Known | Header::Cut => {}
                 Header::Damaged => batch.counts.corrupt_bytes += segment::HEADER_LEN,
             }
         }
         let room = max_bytes.saturating_sub(batch.records.iter().map(Vec::len).sum());
+        let before = batch.records.len();
         tail.read(batch, max_records, room)?;
+        let records = batch.records.len() - before;
+        if records > 0 {
+            batch.parts.push(Part { segment: name.to_owned(), records });
+        }
         if tail.position != committed {
             batch.positions.insert(name.to_owned(), tail.position);
         }
@@ -179,7 +165,18 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes the batch's records off the spool, durably; segments that are used up and have no writer are unlinked.
+    /// Renames a segment, so that it waits for a build that can read it. `version` is that of the segment, where it is the
+    /// segment's and not a record's that is not known.
+    fn set_aside(&mut self, name: &str, version: Option<u8>) -> io::Result<()> {
+        segment::quarantine(&self.dir, name)?;
+        tracing::warn!(segment = name, version, "A segment of another version was set aside.");
+        self.other_version.remove(name);
+        self.counts.quarantined += 1;
+        Ok(())
+    }
+
+    /// Takes the batch's records off the spool, durably; segments that are used up and have no writer are unlinked, and
+    /// those that [`Batch::set_aside`] named are set aside when they are next looked at without a writer.
     ///
     /// After an error the same records may be given again.
     pub fn commit(&mut self, batch: Batch) -> io::Result<()> {
@@ -196,6 +193,7 @@ impl Reader {
             self.positions = positions;
             self.counts.add(batch.counts);
         }
+        self.other_version.extend(batch.other_version);
         self.unlink(&batch.finished)
     }
 

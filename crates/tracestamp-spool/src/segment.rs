@@ -36,6 +36,7 @@ pub(crate) struct Listing {
     /// In the order of their names.
     pub(crate) segments: Vec<Found>,
     pub(crate) temporary: Vec<Found>,
+    /// In the order of their names.
     pub(crate) quarantined: Vec<Found>,
 }
 
@@ -43,6 +44,12 @@ impl Listing {
     /// What all of them occupy, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         [&self.segments, &self.temporary, &self.quarantined].into_iter().flatten().map(|found| found.len).sum()
+    }
+
+    /// Whether the segment with this name was set aside.
+    pub(crate) fn is_set_aside(&self, segment: &str) -> bool {
+        let stem = segment.get(..STEM_LEN);
+        self.quarantined.binary_search_by(|found| found.name.get(..STEM_LEN).cmp(&stem)).is_ok()
     }
 }
 
@@ -64,6 +71,7 @@ pub(crate) fn list(dir: &Path) -> io::Result<Listing> {
         }
     }
     listing.segments.sort_unstable();
+    listing.quarantined.sort_unstable();
     Ok(listing)
 }
 

@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use tracestamp_admission::Endpoint;
 use tracestamp_core::Note;
-use tracestamp_core::span::SpanWhat;
+use tracestamp_core::span::SpanType;
 use tracestamp_runtime::metrics::{LATENCY_BUCKETS, Registry, register};
 
 use crate::pod_events::Fate;
@@ -135,9 +135,9 @@ impl Metrics {
         self.patches.inc();
     }
 
-    pub(crate) fn recorded(&self, spans: &[SpanWhat]) {
-        for what in spans {
-            self.spans_recorded.get_or_create(&Span { span: what.as_str() }).inc();
+    pub(crate) fn recorded(&self, spans: &[SpanType]) {
+        for span_type in spans {
+            self.spans_recorded.get_or_create(&Span { span: span_type.name() }).inc();
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::{io, thread};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tracestamp_core::span::{SpanRecord, SpanWhat, encode};
+use tracestamp_core::span::{SpanRecord, SpanType, encode};
 use tracestamp_spool::{AppendError, Writer};
 
 use crate::deadline::Deadline;
@@ -48,7 +48,7 @@ pub(crate) struct Recorder {
 /// The spans of one review, encoded.
 #[derive(Debug, Default)]
 pub(crate) struct Spans {
-    what: Vec<SpanWhat>,
+    types: Vec<SpanType>,
     payloads: Vec<Vec<u8>>,
     bytes: usize,
 }
@@ -79,7 +79,7 @@ impl Spans {
                 }
                 Ok(payload) => {
                     spans.bytes += payload.len();
-                    spans.what.push(record.what);
+                    spans.types.extend(SpanType::named(&record.span_type));
                     spans.payloads.push(payload);
                 }
                 Err(_) => metrics.dropped("encoding", 1),
@@ -161,7 +161,7 @@ fn write_all(queue: &Receiver<Job>, mut spool: impl Append, metrics: &Metrics) {
     while let Ok(Job { spans, written, _room }) = queue.recv() {
         let outcome = spool.append(&spans.payloads);
         match &outcome {
-            Ok(()) => metrics.recorded(&spans.what),
+            Ok(()) => metrics.recorded(&spans.types),
             Err(error) => metrics.dropped(reason(error), spans.len()),
         }
         // The review may have gone on by now.

@@ -2,9 +2,10 @@
 
 use std::io::{self, IsTerminal};
 
+use tracestamp_core::span::Look;
 use tracestamp_runtime::shown::plain;
 
-use crate::trace::{Outcome, Row, Trace, clock, duration, is_wait, offset};
+use crate::trace::{Outcome, Row, Trace, clock, duration, offset};
 
 /// Without a terminal to ask: as wide as most logs and bug reports show.
 const DEFAULT_WIDTH: usize = 110;
@@ -127,7 +128,7 @@ fn lines<'a>(trace: &'a Trace) -> Vec<Line<'a>> {
             (_, false) => ("└─ ", "   "),
         };
         let below = if *children > 0 { "│  " } else { "   " };
-        let label = kind(&span.what);
+        let label = span.presentation.label;
         Line {
             row,
             guides: format!("{above}{own}"),
@@ -140,18 +141,6 @@ fn lines<'a>(trace: &'a Trace) -> Vec<Line<'a>> {
         }
     };
     trace.rows.iter().map(line).collect()
-}
-
-/// What comes before a name that does not tell its kind itself.
-pub(crate) fn kind(what: &str) -> &'static str {
-    match what {
-        "task_run" => "task",
-        "custom_run" => "custom",
-        "init_container" => "init",
-        "sidecar" => "sidecar",
-        "step" => "step",
-        _ => "",
-    }
 }
 
 /// A bar of `width` columns, to half a column.
@@ -169,7 +158,8 @@ fn draw(trace: &Trace, row: &Row, width: usize) -> String {
     let start = start.min(2 * width - 1);
     let end = end.max(start + 1);
     let covers = |half: usize| (start..end).contains(&half);
-    let [whole, left, right] = if is_wait(&row.span.what) { ['─', '╴', '╶'] } else { ['━', '╸', '╺'] };
+    let [whole, left, right] =
+        if row.span.presentation.look == Look::Wait { ['─', '╴', '╶'] } else { ['━', '╸', '╺'] };
     let column = |column: usize| match (covers(2 * column), covers(2 * column + 1)) {
         (true, true) => whole,
         (true, false) => left,

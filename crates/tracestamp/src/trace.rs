@@ -11,13 +11,11 @@ use std::collections::{BTreeMap, HashSet};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1 as otlp;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use tracestamp_core::span::{Look, Presentation, RESULT_KEYS};
 
 pub use text::{clock, duration, offset};
 use text::{hex, pairs};
 use tree::arrange;
-
-/// Where a result is told, by kind of span.
-const RESULTS: [&str; 3] = ["cicd.pipeline.result", "cicd.pipeline.task.run.result", "tracestamp.result"];
 
 /// Attributes: keys and values as text, in the order sent.
 pub type Pairs = Vec<(String, String)>;
@@ -68,8 +66,8 @@ pub struct Span {
     pub parent: String,
     /// The name.
     pub name: String,
-    /// The value of `tracestamp.span`, or empty.
-    pub what: String,
+    /// How spans of its type are shown.
+    pub presentation: Presentation,
     /// Nanoseconds since the Unix epoch.
     pub start: u64,
     /// Likewise, never before `start`.
@@ -165,11 +163,6 @@ impl Outcome {
     }
 }
 
-/// Whether a span of this kind stands for waiting: nothing of the user's ran.
-pub(crate) fn is_wait(what: &str) -> bool {
-    matches!(what, "pending" | "schedule" | "sandbox" | "pull")
-}
-
 fn event(event: otlp::span::Event) -> Event {
     Event { time: event.time_unix_nano, attributes: pairs(&event.attributes), name: event.name }
 }
@@ -212,15 +205,15 @@ fn read(span: otlp::Span) -> Span {
     let get = |key: &str| attributes.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str());
     let status = span.status.unwrap_or_default();
     let failed = status.code == StatusCode::Error as i32;
-    let what = get("tracestamp.span").unwrap_or_default();
-    let told = RESULTS.iter().find_map(|key| get(key));
+    let presentation = Presentation::of(get("tracestamp.span").unwrap_or_default());
+    let result = RESULT_KEYS.iter().find_map(|key| get(key));
     // That waiting succeeded says nothing.
-    let result = told.filter(|result| *result != "success" || !is_wait(what));
+    let result = result.filter(|result| *result != "success" || presentation.look != Look::Wait);
     Span {
         id: hex(&span.span_id),
         parent: hex(&span.parent_span_id),
         name: span.name,
-        what: what.to_owned(),
+        presentation,
         start: span.start_time_unix_nano,
         end: span.end_time_unix_nano.max(span.start_time_unix_nano),
         outcome: Outcome::of(result, failed),

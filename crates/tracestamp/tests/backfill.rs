@@ -73,10 +73,9 @@ fn the_last_state_of_every_object_gives_the_same_bytes_and_lacks_only_what_passe
         for (id, (_, sent)) in world.sent.iter().filter(|(id, (uid, _))| lacks(id, uid)) {
             let span = decode(sent).unwrap();
             let told = |key: &str| span.attributes.iter().any(|attribute| attribute.key == key);
-            let passes_by = matches!(span.what.as_str(), "schedule" | "sandbox");
-            let deleted =
-                told("tracestamp.end") || matches!(span.status, Status::Error(_)) && span.what.as_str() != "step";
-            lacking.push(format!("{name} {} {} {id}", span.what.as_str(), span.name));
+            let passes_by = matches!(&*span.span_type, "schedule" | "sandbox");
+            let deleted = told("tracestamp.end") || matches!(span.status, Status::Error(_)) && span.span_type != "step";
+            lacking.push(format!("{name} {} {} {id}", span.span_type, span.name));
             assert!(passes_by || deleted, "{name}: lacks {span:?}");
         }
     }
@@ -96,7 +95,7 @@ fn what_ended_before_is_left_out() {
                 "conditions": [{"type": "Succeeded", "status": "True", "reason": "Succeeded"}]},
         });
         let records = backfill.records(KINDS[1].resource(), &run, Timestamp::from_nanos(1));
-        records.iter().map(|record| decode(record).unwrap().what.as_str().to_owned()).collect::<Vec<_>>()
+        records.iter().map(|record| decode(record).unwrap().span_type.into_owned()).collect::<Vec<_>>()
     };
     assert_eq!(ended("2026-11-21T00:00:00Z"), ["pending", "task_run"]);
     assert_eq!(ended("2026-11-21T00:00:05Z"), ["task_run"]);

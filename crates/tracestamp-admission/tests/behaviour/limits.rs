@@ -111,6 +111,22 @@ fn a_users_text_is_cut_before_it_fills_the_spool() {
 }
 
 #[test]
+fn events_past_the_most_that_a_span_carries_are_counted() {
+    let world = World::default();
+    let run = world.created(&pipeline_run());
+    let task = json!({"name": "deploy", "reason": "When Expressions evaluated to false"});
+    // No more than 256 are read.
+    for (skipped, kept, dropped) in [(128, 128, 0), (129, 128, 1), (256, 128, 128), (1000, 128, 872)] {
+        let mut status = succeeded();
+        status["skippedTasks"] = json!(vec![task.clone(); skipped]);
+        let ended = end_of(&world, &run, status);
+        let record = &ended.span("pipeline_run").record;
+        assert_eq!((record.events.len(), record.dropped_events), (kept, dropped), "{skipped}");
+        assert_eq!(ended.notes.contains(&"events_dropped"), dropped > 0, "{skipped}");
+    }
+}
+
+#[test]
 fn of_a_run_with_more_attempts_than_are_read_nothing_is_concluded() {
     let world = World::default();
     let run = world.created(&pipeline_run());

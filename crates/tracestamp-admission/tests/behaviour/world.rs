@@ -32,7 +32,7 @@ pub struct Decided {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Span {
-    pub what: &'static str,
+    pub what: String,
     pub record: SpanRecord<'static>,
 }
 
@@ -96,14 +96,17 @@ fn owned(decision: &Decision<'_>) -> Decided {
         spans: decision
             .spans
             .iter()
-            .map(|span| Span { what: span.what.as_str(), record: tracestamp_core::span::decode(&bytes(span)).unwrap() })
+            .map(|span| Span {
+                what: span.span_type.clone().into_owned(),
+                record: tracestamp_core::span::decode(&bytes(span)).unwrap(),
+            })
             .collect(),
     }
 }
 
 impl Decided {
     pub fn whats(&self) -> Vec<&str> {
-        self.spans.iter().map(|span| span.what).collect()
+        self.spans.iter().map(|span| &*span.what).collect()
     }
 
     pub fn span(&self, what: &str) -> &Span {

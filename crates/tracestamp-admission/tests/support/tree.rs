@@ -47,14 +47,14 @@ where
     'a: 's,
 {
     let mut spans: Vec<_> = spans.collect();
-    spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end), span.what.as_str(), span.name.clone()));
+    spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end), span.span_type.clone(), span.name.clone()));
     spans
 }
 
 fn branch(out: &mut String, all: &[&SpanRecord<'_>], span: &SpanRecord<'_>, zero: u64, depth: usize) {
     let seconds = |nanos: u64| format!("{}.{:03}", nanos / 1_000_000_000, nanos / 1_000_000 % 1000);
     let times = format!("+{} {}", seconds(span.start.nanos() - zero), seconds(span.end.nanos() - span.start.nanos()));
-    let what = span.what.as_str();
+    let what = &*span.span_type;
     let name = if what == span.name { String::new() } else { format!(" \"{}\"", span.name) };
     let status = match &span.status {
         Status::Unset => String::new(),

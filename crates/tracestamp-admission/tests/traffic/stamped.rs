@@ -80,7 +80,7 @@ fn without_recorder(object: &mut Value) -> &mut Map<String, Value> {
 }
 
 fn of<'s>(spans: &'s [SpanRecord<'static>], what: &str) -> Vec<&'s SpanRecord<'static>> {
-    spans.iter().filter(|span| span.what.as_str() == what).collect()
+    spans.iter().filter(|span| span.span_type == what).collect()
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn the_whole_run_is_one_trace_and_every_parent_is_in_it() {
         assert_eq!(run.parent, None);
         for span in &trace {
             let parent = span.parent.map(|parent| trace.iter().any(|other| other.context.span_id == parent));
-            assert_ne!(parent, Some(false), "{name}: {} {} has no parent", span.what.as_str(), span.name);
+            assert_ne!(parent, Some(false), "{name}: {} {} has no parent", span.span_type, span.name);
         }
     }
 }

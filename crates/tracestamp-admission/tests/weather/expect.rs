@@ -29,8 +29,7 @@ pub fn select<'s, 'a>(spans: &'s [SpanRecord<'a>], words: &str) -> Vec<&'s SpanR
     let has = |span: &SpanRecord<'_>, name: &str| {
         span.name == name || NAMES.iter().any(|key| found(span, key).as_deref() == Some(name))
     };
-    let fits =
-        |span: &&SpanRecord<'_>| span.what.as_str() == kind && names.split_whitespace().all(|name| has(span, name));
+    let fits = |span: &&SpanRecord<'_>| span.span_type == kind && names.split_whitespace().all(|name| has(span, name));
     spans.iter().filter(fits).collect()
 }
 

@@ -15,7 +15,7 @@ pub fn faults(spans: &[SpanRecord<'_>]) -> Vec<String> {
     let faults = pods.iter().flat_map(|pod| {
         let of = |span: &&SpanRecord<'_>| {
             let key = "k8s.pod.uid";
-            !["pod", "pull", "pod_event"].contains(&span.what.as_str()) && attribute(span, key) == attribute(pod, key)
+            !["pod", "pull", "pod_event"].contains(&&*span.span_type) && attribute(span, key) == attribute(pod, key)
         };
         let parts: Vec<_> = spans.iter().filter(of).collect();
         let outside = |span: &&&SpanRecord<'_>| span.start < pod.start || pod.end < span.end;
@@ -26,7 +26,7 @@ pub fn faults(spans: &[SpanRecord<'_>]) -> Vec<String> {
 }
 
 fn outside_of(pod: &SpanRecord<'_>, span: &SpanRecord<'_>) -> String {
-    let what = span.what.as_str();
+    let what = &*span.span_type;
     format!("{what} {} {}..{} outside of its pod {}..{}", span.name, span.start, span.end, pod.start, pod.end)
 }
 
@@ -36,7 +36,7 @@ fn fails_its_pod(step: &SpanRecord<'_>) -> bool {
 }
 
 fn contradiction(pod: &SpanRecord<'_>, parts: &[&SpanRecord<'_>]) -> Option<String> {
-    let mut steps = parts.iter().filter(|span| span.what.as_str() == "step").peekable();
+    let mut steps = parts.iter().filter(|span| span.span_type == "step").peekable();
     steps.peek()?;
     let failed: Vec<_> = steps.filter(|step| fails_its_pod(step)).map(|step| result(step)).collect();
     let good = if failed.is_empty() { pod.status == Status::Unset } else { failed.contains(&result(pod)) };

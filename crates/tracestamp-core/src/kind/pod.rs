@@ -17,7 +17,7 @@ use crate::builder::{Description, Interval, SpanBuilder, SpanDraft};
 use crate::change::{Change, Deletion};
 use crate::object::{ContainerStatus, Object, PodSpec, Resource, Status};
 use crate::outcome::Outcome;
-use crate::span::{Attribute, SpanWhat};
+use crate::span::{Attribute, SpanType};
 use crate::stamp::Stamp;
 use crate::subject::{Relation, Subject};
 use view::PodView;
@@ -89,8 +89,8 @@ impl ObjectKind for Pod {
         observe(spans, change);
     }
 
-    fn span_types(&self) -> &'static [SpanWhat] {
-        use SpanWhat::{InitContainer, Pod, PodEvent, Pull, Sandbox, Schedule, Sidecar, Step};
+    fn span_types(&self) -> &'static [SpanType] {
+        use SpanType::{InitContainer, Pod, PodEvent, Pull, Sandbox, Schedule, Sidecar, Step};
         &[Pod, Schedule, Sandbox, Pull, InitContainer, Step, Sidecar, PodEvent]
     }
 }
@@ -184,13 +184,13 @@ fn had_sandbox(pod: &PodView<'_>, status: &Status<'_>) -> bool {
 /// From creation to the binding.
 fn schedule(builder: &mut SpanBuilder<'_, '_>, pod: &PodView<'_>, status: &Status<'_>) {
     let scheduled = scheduled(pod, status).unwrap_or(pod.created);
-    preparation(builder, pod, SpanWhat::Schedule, "", pod.created, scheduled);
+    preparation(builder, pod, SpanType::Schedule, "", pod.created, scheduled);
 }
 
 /// From the binding to the sandbox. Its instant is part of the id: a sandbox can be made again.
 fn sandbox(builder: &mut SpanBuilder<'_, '_>, pod: &PodView<'_>, status: &Status<'_>) {
     let (Some(scheduled), Some(ready)) = (scheduled(pod, status), status.since(SANDBOX)) else { return };
-    preparation(builder, pod, SpanWhat::Sandbox, &ready.to_string(), scheduled, ready);
+    preparation(builder, pod, SpanType::Sandbox, &ready.to_string(), scheduled, ready);
 }
 
 fn scheduled(pod: &PodView<'_>, status: &Status<'_>) -> Option<Timestamp> {
@@ -200,7 +200,7 @@ fn scheduled(pod: &PodView<'_>, status: &Status<'_>) -> Option<Timestamp> {
 fn preparation(
     builder: &mut SpanBuilder<'_, '_>,
     pod: &PodView<'_>,
-    what: SpanWhat,
+    what: SpanType,
     which: &str,
     from: Timestamp,
     to: Timestamp,
@@ -210,7 +210,7 @@ fn preparation(
     }
     let (span_id, parent) = (builder.below(what, which), Some(builder.own()));
     let attributes = vec![Attribute::new("tracestamp.attempt", pod.attempt)];
-    let (name, interval) = (Cow::Borrowed(what.as_str()), Interval::new(from, to));
+    let (name, interval) = (Cow::Borrowed(what.name()), Interval::new(from, to));
     builder.write(SpanDraft {
         what,
         span_id,

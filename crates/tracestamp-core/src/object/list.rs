@@ -20,19 +20,24 @@ pub const LIST_LIMIT: usize = 256;
 #[derive(Debug)]
 pub struct List<T, const ROOM: usize = 4, const LIMIT: usize = LIST_LIMIT> {
     entries: Vec<T>,
-    cut: bool,
+    left_out: usize,
 }
 
 impl<T, const ROOM: usize, const LIMIT: usize> List<T, ROOM, LIMIT> {
     /// Whether there are more entries than are kept.
     pub fn is_cut(&self) -> bool {
-        self.cut
+        self.left_out > 0
+    }
+
+    /// How many entries there are past those that are kept.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 }
 
 impl<T, const ROOM: usize, const LIMIT: usize> Default for List<T, ROOM, LIMIT> {
     fn default() -> Self {
-        Self { entries: Vec::new(), cut: false }
+        Self { entries: Vec::new(), left_out: 0 }
     }
 }
 
@@ -85,7 +90,7 @@ impl<'de, T: Deserialize<'de>, const ROOM: usize, const LIMIT: usize> Deserializ
                     list.entries.push(entry.into_inner());
                 }
                 while access.next_element::<IgnoredAny>()?.is_some() {
-                    list.cut = true;
+                    list.left_out += 1;
                 }
                 Ok(list)
             }
@@ -150,9 +155,9 @@ mod tests {
     #[test]
     fn a_list_past_its_limit_is_cut_and_says_so() {
         let all = [r#"{"n":0}"#, r#"{"n":1}"#, r#"{"n":2}"#, r#"{"n":3}"#, r#"{"n":4}"#];
-        for (number, kept, cut) in [(0, 0, false), (1, 1, false), (3, 3, false), (4, 3, true), (5, 3, true)] {
+        for (number, kept, left_out) in [(0, 0, 0), (1, 1, 0), (3, 3, 0), (4, 3, 1), (5, 3, 2)] {
             let list = read(&all[..number]).unwrap();
-            assert_eq!((list.len(), list.is_cut()), (kept, cut), "{number}");
+            assert_eq!((list.len(), list.left_out(), list.is_cut()), (kept, left_out, left_out > 0), "{number}");
             assert!(list.iter().enumerate().all(|(at, entry)| entry.n == at), "{list:?}");
         }
     }

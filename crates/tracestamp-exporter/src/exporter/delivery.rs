@@ -6,7 +6,8 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use tokio::time::Instant;
-use tracestamp_core::span::{self, SpanRecord};
+use tracestamp_core::span::{self, DecodeError, SpanRecord};
+use tracestamp_spool::Batch;
 
 use super::Exporter;
 use crate::transport::{Accepted, Failure, Verdict};
@@ -20,8 +21,8 @@ enum Settled {
 }
 
 impl Exporter {
-    pub(super) async fn deliver(&mut self, payloads: &[Vec<u8>]) {
-        let mut pieces = vec![self.fresh(payloads)];
+    pub(super) async fn deliver(&mut self, batch: &mut Batch) {
+        let mut pieces = vec![self.fresh(batch)];
         while let Some(mut piece) = pieces.pop() {
             if piece.is_empty() {
                 continue;
@@ -49,12 +50,14 @@ impl Exporter {
         }
     }
 
-    /// The records that were not sent yet, each id once.
-    fn fresh(&self, payloads: &[Vec<u8>]) -> Vec<SpanRecord<'static>> {
+    /// The records that were not sent yet, each id once. What a newer build wrote is taken out of the batch: it stays on the
+    /// spool.
+    fn fresh(&self, batch: &mut Batch) -> Vec<SpanRecord<'static>> {
         let mut ids = HashSet::new();
-        let mut records = Vec::with_capacity(payloads.len());
+        let mut records = Vec::with_capacity(batch.records.len());
         let mut unreadable = (0_u32, None);
-        for payload in payloads {
+        let mut next = 0;
+        while let Some(payload) = batch.records.get(next) {
             match span::decode(payload) {
                 Ok(record) => {
                     let context = record.context;
@@ -64,12 +67,23 @@ impl Exporter {
                         records.push(record);
                     }
                 }
+                Err(error @ DecodeError::Version(_)) => {
+                    // The next segment's first record, if any, is now in its place.
+                    let segment = batch.set_aside(next);
+                    tracing::warn!(
+                        %error,
+                        segment,
+                        "A newer tracestamp wrote to a segment: it is set aside once its writer has left it."
+                    );
+                    continue;
+                }
                 Err(error) => {
                     self.metrics.dropped("undecodable", 1);
                     unreadable.0 += 1;
                     unreadable.1.get_or_insert(error);
                 }
             }
+            next += 1;
         }
         // Once a batch: a spool full of empty records would otherwise fill the log.
         if let (records, Some(error)) = unreadable {

@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as OtlpValue;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
-use tracestamp_core::span::{SpanRecord, SpanWhat, Status as RecordStatus};
+use tracestamp_core::span::{SpanKind as RecordKind, SpanRecord, Status as RecordStatus};
 
 use super::{key_value, key_values};
 
@@ -13,7 +13,7 @@ const HAS_IS_REMOTE: u32 = 0x100;
 const IS_REMOTE: u32 = 0x200;
 
 pub(super) fn span(record: &SpanRecord<'_>) -> Span {
-    let what = key_value("tracestamp.span", OtlpValue::StringValue(record.what.as_str().to_owned()));
+    let span_type = key_value("tracestamp.span", OtlpValue::StringValue(record.span_type.clone().into_owned()));
     Span {
         trace_id: record.context.trace_id.bytes().into(),
         span_id: record.context.span_id.bytes().into(),
@@ -23,10 +23,10 @@ pub(super) fn span(record: &SpanRecord<'_>) -> Span {
             | HAS_IS_REMOTE
             | if record.parent_is_remote { IS_REMOTE } else { 0 },
         name: record.name.clone().into_owned(),
-        kind: kind(record.what).into(),
+        kind: kind(record.kind).into(),
         start_time_unix_nano: record.start.nanos(),
         end_time_unix_nano: record.end.nanos(),
-        attributes: std::iter::once(what).chain(key_values(&record.attributes)).collect(),
+        attributes: std::iter::once(span_type).chain(key_values(&record.attributes)).collect(),
         events: record
             .events
             .iter()
@@ -37,6 +37,7 @@ pub(super) fn span(record: &SpanRecord<'_>) -> Span {
                 dropped_attributes_count: 0,
             })
             .collect(),
+        dropped_events_count: record.dropped_events,
         links: record
             .links
             .iter()
@@ -57,7 +58,12 @@ pub(super) fn span(record: &SpanRecord<'_>) -> Span {
     }
 }
 
-/// Semantic conventions, "CICD spans": a pipeline run is a SERVER span, what happens in it is INTERNAL.
-fn kind(what: SpanWhat) -> SpanKind {
-    if what == SpanWhat::PipelineRun { SpanKind::Server } else { SpanKind::Internal }
+fn kind(kind: RecordKind) -> SpanKind {
+    match kind {
+        RecordKind::Internal => SpanKind::Internal,
+        RecordKind::Server => SpanKind::Server,
+        RecordKind::Client => SpanKind::Client,
+        RecordKind::Producer => SpanKind::Producer,
+        RecordKind::Consumer => SpanKind::Consumer,
+    }
 }

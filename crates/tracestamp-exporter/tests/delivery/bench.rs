@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracestamp_core::Timestamp;
 use tracestamp_core::context::Traceparent;
-use tracestamp_core::span::{Attribute, SpanRecord, SpanWhat, Status, encode};
+use tracestamp_core::span::{Attribute, SpanRecord, SpanType, Status, encode};
 use tracestamp_exporter::{Backoff, Exporter, InvalidSetting, Metrics, Options, OtlpArgs, otlp};
 use tracestamp_spool::{Limits, Reader, Writer};
 
@@ -117,7 +117,8 @@ pub(crate) fn grpc(address: std::net::SocketAddr) -> OtlpArgs {
 pub(crate) fn record(name: &str) -> SpanRecord<'static> {
     let id = name.bytes().fold(1_u64, |hash, byte| hash.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte));
     SpanRecord {
-        what: SpanWhat::Step,
+        span_type: SpanType::Step.name().into(),
+        kind: SpanType::Step.kind(),
         context: Traceparent::parse(&format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{id:016x}-03")).unwrap(),
         parent: None,
         parent_is_remote: false,
@@ -129,6 +130,7 @@ pub(crate) fn record(name: &str) -> SpanRecord<'static> {
         resource: vec![Attribute::new("service.name", "tekton")],
         attributes: vec![],
         events: vec![],
+        dropped_events: 0,
         links: vec![],
     }
 }

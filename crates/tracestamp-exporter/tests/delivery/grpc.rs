@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
-use tracestamp_core::span::{Attribute, encode};
+use tracestamp_core::span::{Attribute, VERSION, encode};
 
 use crate::bench::{Bench, grpc, record, to, until};
 use crate::receiver::{Answer, Receiver};
@@ -116,10 +116,11 @@ async fn a_span_recorded_twice_is_sent_once_and_the_first_wins() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_cannot_be_read_is_counted_and_left_out() {
     let (bench, receiver) = (Bench::new(), Receiver::default());
-    bench.append(&[vec![], vec![99, 1, 2], encode(&record("a"), Vec::new()).unwrap()]);
+    bench.append(&[vec![], vec![1, 99, 2], vec![VERSION, 1, 2], encode(&record("a"), Vec::new()).unwrap()]);
     bench.deliver(grpc(receiver.serve_grpc().await)).await;
     assert_eq!(receiver.names(), ["a"]);
-    assert_eq!(bench.metric(r#"tracestamp_spans_dropped_total{reason="undecodable"}"#), 2);
+    assert_eq!(bench.metric(r#"tracestamp_spans_dropped_total{reason="undecodable"}"#), 3);
+    assert_eq!(bench.metric(r#"tracestamp_spool_damage_total{reason="quarantined"}"#), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,3 +13,4 @@ mod receiver;
 mod reload;
 mod restart;
 mod tls;
+mod versions;

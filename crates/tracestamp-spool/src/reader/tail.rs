@@ -66,6 +66,7 @@ impl Tail {
                         }
                         room = room.saturating_sub(payload.len());
                         batch.records.push(payload.to_vec());
+                        batch.starts.push(self.position);
                         end
                     }
                     Piece::Skipped { bytes, end } => {

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 use tracestamp_admission::{Endpoint, Entropy};
-use tracestamp_core::span::{SpanWhat, Status};
+use tracestamp_core::span::Status;
 
 use super::*;
 
@@ -84,7 +84,7 @@ fn an_event_gives_its_span_whichever_came_first() {
     let second = take(&late, &pulled(1), 10);
     assert_eq!(first.spans, second.spans, "at whichever replica");
     let [span] = &first.spans[..] else { panic!("{first:?}") };
-    assert_eq!((span.what, &*span.name, &span.status), (SpanWhat::Pull, "pull r/a:1", &Status::Unset));
+    assert_eq!((&*span.span_type, &*span.name, &span.status), ("pull", "pull r/a:1", &Status::Unset));
     assert_eq!(
         (span.start.to_string(), span.end.to_string()),
         ("2026-11-21T00:39:34.75Z".to_owned(), "2026-11-21T00:39:40.25Z".to_owned(),)
@@ -113,7 +113,7 @@ fn a_pull_that_failed_has_no_length_and_a_cause_but_no_words() {
     assert!(text(span).contains("error.type=Text(\"not_found\")") && !format!("{span:?}").contains("s3cret"));
     let placed = take(&events, &event(1, "FailedScheduling", "0/1 nodes: s3cret"), 10);
     let [span] = &placed.spans[..] else { panic!("{placed:?}") };
-    assert_eq!((span.what, &*span.name, span.start), (SpanWhat::PodEvent, "FailedScheduling", span.end));
+    assert_eq!((&*span.span_type, &*span.name, span.start), ("pod_event", "FailedScheduling", span.end));
     assert!(!format!("{span:?}").contains("s3cret"));
 }
 

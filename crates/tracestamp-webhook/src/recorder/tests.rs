@@ -46,7 +46,8 @@ fn spans(metrics: &Metrics, number: usize) -> Spans {
 
 fn spans_named(name: &str, metrics: &Metrics, number: usize) -> Spans {
     let record = SpanRecord {
-        what: SpanWhat::Step,
+        span_type: SpanType::Step.name().into(),
+        kind: SpanType::Step.kind(),
         context: Traceparent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03").unwrap(),
         parent: None,
         parent_is_remote: false,
@@ -58,6 +59,7 @@ fn spans_named(name: &str, metrics: &Metrics, number: usize) -> Spans {
         resource: Vec::new(),
         attributes: Vec::new(),
         events: Vec::new(),
+        dropped_events: 0,
         links: Vec::new(),
     };
     Spans::encode(&vec![record; number], metrics)

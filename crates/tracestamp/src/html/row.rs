@@ -2,9 +2,10 @@
 
 use std::fmt::{self, Write};
 
+use tracestamp_core::span::Look;
+
 use super::{badge, escape, share};
-use crate::terminal::kind;
-use crate::trace::{Event, Outcome, Row, Span, Trace, clock, duration, is_wait, offset};
+use crate::trace::{Event, Outcome, Row, Span, Trace, clock, duration, offset};
 
 /// Deeper rows are not indented further, or the names would leave their column.
 const MAX_INDENT: usize = 12;
@@ -36,9 +37,9 @@ fn write_row(out: &mut String, id: &str, trace: &Trace, row: &Row, (place, of): 
         level = depth + 1,
         indent = depth.min(&MAX_INDENT),
     )?;
-    let kind = kind(&span.what);
-    if !kind.is_empty() {
-        write!(out, r#"<span class="kind">{kind}</span> "#)?;
+    let label = span.presentation.label;
+    if !label.is_empty() {
+        write!(out, r#"<span class="kind">{label}</span> "#)?;
     }
     write!(out, r##"<a href="#d{id}">{}</a>"##, escape(&span.name))?;
     if let Some(alias) = &row.alias {
@@ -54,7 +55,7 @@ fn write_row(out: &mut String, id: &str, trace: &Trace, row: &Row, (place, of): 
         start = offset(span.start - trace.start),
         length = duration(span.length()),
         badge = badge(span.outcome),
-        look = if span.outcome == Outcome::Skip { "wait" } else { look(&span.what) },
+        look = if span.outcome == Outcome::Skip { "wait" } else { class(span.presentation.look) },
         tick = if span.length() == 0 { " tick" } else { "" },
         width = share(span.length(), trace.length()),
     )?;
@@ -65,12 +66,11 @@ fn is_bad(span: &Span) -> bool {
     !span.error.is_empty() || matches!(span.outcome, Outcome::Failure | Outcome::Error)
 }
 
-/// Whether a bar stands for work, for what encloses it, or for waiting.
-fn look(what: &str) -> &'static str {
-    match what {
-        "pipeline_run" | "task_run" | "custom_run" | "attempt" | "pod" | "finally" => "outer",
-        _ if is_wait(what) => "wait",
-        _ => "work",
+fn class(look: Look) -> &'static str {
+    match look {
+        Look::Encloses => "outer",
+        Look::Wait => "wait",
+        Look::Work => "work",
     }
 }
 

@@ -4,30 +4,12 @@ use std::collections::HashMap;
 
 use super::{Row, Span};
 
-/// What encloses is shown before what it encloses when both begin in the same second.
-const ORDER: [&str; 14] = [
-    "pipeline_run",
-    "pending",
-    "task_run",
-    "custom_run",
-    "attempt",
-    "pod",
-    "schedule",
-    "sandbox",
-    "pull",
-    "pod_event",
-    "init_container",
-    "step",
-    "sidecar",
-    "finally",
-];
-
 /// Orders spans as a tree is read. Spans whose parent is not among them are roots; so is the first span of a circle,
 /// which no honest sender makes.
 pub(super) fn arrange(mut spans: Vec<Span>) -> Vec<Row> {
     spans.sort_by(|a, b| {
-        let order = |span: &Span| ORDER.iter().position(|what| *what == span.what);
-        (a.start, order(a), b.end, &a.name, &a.id).cmp(&(b.start, order(b), a.end, &b.name, &b.id))
+        let rank = |span: &Span| span.presentation.rank;
+        (a.start, rank(a), b.end, &a.name, &a.id).cmp(&(b.start, rank(b), a.end, &b.name, &b.id))
     });
     let place: HashMap<String, usize> = spans.iter().enumerate().map(|(at, span)| (span.id.clone(), at)).collect();
     let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -59,12 +41,14 @@ pub(super) fn arrange(mut spans: Vec<Span>) -> Vec<Row> {
 
 /// For each task run among siblings of the same name, what Kubernetes calls it.
 fn aliases(spans: &[Span]) -> Vec<Option<String>> {
-    let mut namesakes: HashMap<(&str, &str), usize> = HashMap::new();
-    let tasks = || spans.iter().filter(|span| span.what == "task_run");
-    tasks().for_each(|span| *namesakes.entry((&span.parent, &span.name)).or_default() += 1);
+    let mut namesakes: HashMap<(&str, usize, &str), usize> = HashMap::new();
+    for span in spans.iter().filter(|span| span.presentation.alias.is_some()) {
+        *namesakes.entry((&span.parent, span.presentation.rank, &span.name)).or_default() += 1;
+    }
     let alias = |span: &Span| {
-        let shared = span.what == "task_run" && namesakes.get(&(span.parent.as_str(), span.name.as_str())) > Some(&1);
-        span.attribute("taskrun").filter(|_| shared).map(str::to_owned)
+        let key = span.presentation.alias?;
+        let shared = namesakes.get(&(span.parent.as_str(), span.presentation.rank, span.name.as_str())) > Some(&1);
+        span.attribute(key).filter(|_| shared).map(str::to_owned)
     };
     spans.iter().map(alias).collect()
 }

@@ -147,9 +147,10 @@ fn certificate() -> (&'static str, &'static str) {
 fn span() -> tracestamp_core::span::SpanRecord<'static> {
     use tracestamp_core::Timestamp;
     use tracestamp_core::context::Traceparent;
-    use tracestamp_core::span::{SpanRecord, SpanWhat, Status};
+    use tracestamp_core::span::{SpanRecord, SpanType, Status};
     SpanRecord {
-        what: SpanWhat::Step,
+        span_type: SpanType::Step.name().into(),
+        kind: SpanType::Step.kind(),
         context: Traceparent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap(),
         parent: None,
         parent_is_remote: false,
@@ -161,6 +162,7 @@ fn span() -> tracestamp_core::span::SpanRecord<'static> {
         resource: vec![],
         attributes: vec![],
         events: vec![],
+        dropped_events: 0,
         links: vec![],
     }
 }

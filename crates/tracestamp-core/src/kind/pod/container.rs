@@ -15,7 +15,7 @@ use crate::kind::pod::termination::Termination;
 use crate::note::Note;
 use crate::object::{ContainerStatus, Status, Terminated};
 use crate::outcome::Outcome;
-use crate::span::{Attribute, SpanWhat};
+use crate::span::{Attribute, SpanType};
 use life::Life;
 
 pub(super) use attributes::image_attributes;
@@ -60,11 +60,11 @@ fn write_ended<'a>(
     let what = attributes::span_type(pod, status);
     let mut own = attributes::of_container(pod, status, Some(end));
     let life = Life::new(was, end, End::unknown(builder, pod));
-    let (interval, outcome) = if let (SpanWhat::Step, Life::Ran { started, finished }) = (what, life) {
+    let (interval, outcome) = if let (SpanType::Step, Life::Ran { started, finished }) = (what, life) {
         step(builder, pod, end, (started, finished), &mut own)
     } else {
         own.extend(attributes::exit(end.exit_code, end.reason().to_owned()));
-        let stopped = what == SpanWhat::Sidecar && stopped_with_pod(pod, is, life);
+        let stopped = what == SpanType::Sidecar && stopped_with_pod(pod, is, life);
         let outcome = if stopped { Outcome::SUCCESS } else { outcome::of_exit(pod, end) };
         (life_interval(what, pod, life, &mut own), outcome)
     };
@@ -72,8 +72,8 @@ fn write_ended<'a>(
 }
 
 /// From when to when a container is shown that is no step whose turn is known.
-fn life_interval(what: SpanWhat, pod: &PodView<'_>, life: Life, attributes: &mut Vec<Attribute<'_>>) -> Interval {
-    let step = what == SpanWhat::Step;
+fn life_interval(what: SpanType, pod: &PodView<'_>, life: Life, attributes: &mut Vec<Attribute<'_>>) -> Interval {
+    let step = what == SpanType::Step;
     match life {
         Life::NeverStarted { end } => {
             attributes.extend(step.then(|| Attribute::new("tracestamp.step.started", false)));
@@ -139,7 +139,7 @@ fn write<'a>(
     builder: &mut SpanBuilder<'_, 'a>,
     pod: &PodView<'a>,
     status: &'a ContainerStatus<'a>,
-    what: SpanWhat,
+    what: SpanType,
     interval: Interval,
     outcome: Outcome,
     attributes: Vec<Attribute<'a>>,
@@ -148,7 +148,7 @@ fn write<'a>(
     let span_id = builder.below(what, name);
     // A step belongs to its TaskRun, what serves it to the Pod.
     let (parent, name): (Option<SpanId>, _) = match what {
-        SpanWhat::Step => (builder.identity.parent, name.strip_prefix("step-").unwrap_or(name)),
+        SpanType::Step => (builder.identity.parent, name.strip_prefix("step-").unwrap_or(name)),
         _ => (Some(builder.own()), name),
     };
     let interval = if interval.start < pod.created {

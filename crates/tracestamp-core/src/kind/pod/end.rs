@@ -8,7 +8,7 @@ use crate::builder::{Interval, SpanBuilder, SpanDraft};
 use crate::kind::pod::view::{End, PodView};
 use crate::object::{ContainerStatus, PodSpec, Status, Terminated};
 use crate::outcome::Outcome;
-use crate::span::{Attribute, SpanWhat};
+use crate::span::{Attribute, SpanType};
 
 /// Every regular container and native sidecar is terminated; or the Pod's phase is final and none runs any more, some
 /// never having started. Not the phase alone: that comes a second later.
@@ -103,8 +103,8 @@ fn write_pod<'a>(
     put("k8s.pod.status.reason", status.and_then(|status| status.reason.as_deref()));
     let interval = Interval::new(pod.created, end.at).received(end.received);
     let (span_id, parent) = (builder.own(), builder.identity.parent);
-    let (what, name) = (SpanWhat::Pod, Cow::Borrowed("pod"));
-    builder.write_own(SpanDraft { what, span_id, parent, name, interval, outcome, attributes, events: Vec::new() });
+    let (what, name) = (SpanType::Pod, Cow::Borrowed("pod"));
+    builder.write_own(SpanDraft { what, span_id, parent, name, interval, outcome, attributes, events: Vec::new() }, 0);
 }
 
 /// The phase lags a second behind the containers, so it is what the kubelet will make of them, for Pods that are never

@@ -12,7 +12,7 @@ use crate::object::Object;
 use crate::outcome::Outcome;
 use crate::pod_event::{NAME_LIMIT, PodEvent, Tells, UID_LIMIT};
 use crate::seal::Seal;
-use crate::span::{Attribute, SpanRecord, SpanWhat, Status, decode, encode};
+use crate::span::{Attribute, SpanRecord, SpanType, Status, decode, encode};
 use crate::text::cut;
 use crate::{Config, Timestamp};
 
@@ -43,7 +43,7 @@ impl PodPlace {
         let sampled = identity.context.flags.sampled();
         let builder = SpanBuilder::new(&subject, identity, kind.describe(&subject), created);
         let record = builder.record(SpanDraft {
-            what: SpanWhat::Pod,
+            what: SpanType::Pod,
             span_id: builder.own(),
             parent: Some(builder.own()),
             name: Cow::Borrowed(""),
@@ -72,15 +72,15 @@ impl PodPlace {
                 let mut own = image_attributes(image);
                 own.extend(waited.map(|waited| Attribute::new("tracestamp.pull.waited", waited)));
                 own.extend(size.map(|size| Attribute::new("tracestamp.image.size", size)));
-                (SpanWhat::Pull, format!("pull {image}"), *took, own, Status::Unset)
+                (SpanType::Pull, format!("pull {image}"), *took, own, Status::Unset)
             }
             Tells::PullFailed { image, cause } => {
                 let mut own = image_attributes(image);
                 own.push(Attribute::new("tracestamp.result", "error"));
                 own.push(Attribute::new("error.type", *cause));
-                (SpanWhat::Pull, format!("pull {image}"), 0, own, Status::Error(Cow::Borrowed("")))
+                (SpanType::Pull, format!("pull {image}"), 0, own, Status::Error(Cow::Borrowed("")))
             }
-            Tells::Happened => (SpanWhat::PodEvent, event.reason.to_owned(), 0, Vec::new(), Status::Unset),
+            Tells::Happened => (SpanType::PodEvent, event.reason.to_owned(), 0, Vec::new(), Status::Unset),
         };
         let created = common.start;
         let start = Timestamp::from_nanos(event.at.nanos().saturating_sub(took));
@@ -94,9 +94,10 @@ impl PodPlace {
         let mut name = Cow::Owned(name);
         cut(&mut name, VALUE_LIMIT);
         let seal = Seal::new(config.seal_key.as_ref());
-        let span_id = seal.below(context.trace_id, context.span_id, what.as_str(), &event.name);
+        let span_id = seal.below(context.trace_id, context.span_id, what.name(), &event.name);
         Some(SpanRecord {
-            what,
+            span_type: Cow::Borrowed(what.name()),
+            kind: what.kind(),
             context: Traceparent { span_id, ..context },
             parent: Some(context.span_id),
             name,

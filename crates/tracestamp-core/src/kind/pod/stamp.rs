@@ -6,7 +6,7 @@ use crate::context::Traceparent;
 use crate::kind::tekton::{RUN_UID_LABEL, TASK_LABEL};
 use crate::object::PodSpec;
 use crate::pod_event::NAME_LIMIT;
-use crate::span::SpanWhat;
+use crate::span::SpanType;
 use crate::stamp::{Annotation, Key, Named, Stamp, Value};
 use crate::subject::Subject;
 
@@ -19,7 +19,7 @@ pub(super) fn containers<'a>(subject: &Subject<'a>, stamp: &mut Stamp<'a>) {
         let containers = containers.into_iter().flatten().enumerate();
         for (index, container) in containers.filter(|(_, container)| is_dns_label(&container.name)) {
             let init = list == "initContainers";
-            let what = SpanWhat::of_container(&container.name, init, container.restarts()).as_str();
+            let what = SpanType::of_container(&container.name, init, container.restarts()).name();
             let span_id = stamp.identity.below(subject.config, what, &container.name);
             // A step's tools may be of Go as well as Tekton is.
             let value = Value::Context(Traceparent { span_id, ..stamp.identity.context }.of_level_1());

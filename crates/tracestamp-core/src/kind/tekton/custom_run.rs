@@ -11,7 +11,7 @@ use crate::change::Change;
 use crate::kind::ObjectKind;
 use crate::object::{Condition, Object, Resource, StepState};
 use crate::outcome::Outcome;
-use crate::span::{Attribute, SpanWhat};
+use crate::span::{Attribute, SpanType};
 use crate::subject::{Relation, Subject};
 
 const RESOURCE: &Resource = &Resource {
@@ -54,13 +54,13 @@ impl ObjectKind for CustomRun {
         run::observe::<Self>(spans, change);
     }
 
-    fn span_types(&self) -> &'static [SpanWhat] {
-        &[SpanWhat::CustomRun, SpanWhat::Pending, SpanWhat::Attempt]
+    fn span_types(&self) -> &'static [SpanType] {
+        &[SpanType::CustomRun, SpanType::Pending, SpanType::Attempt]
     }
 }
 
 impl Run for CustomRun {
-    const SPAN: SpanWhat = SpanWhat::CustomRun;
+    const SPAN: SpanType = SpanType::CustomRun;
 
     /// Its controller is anybody's, so none of its texts is recorded.
     fn outcome<'a, S: Deref<Target = [StepState<'a>]>>(

@@ -12,7 +12,7 @@ use crate::change::Change;
 use crate::kind::ObjectKind;
 use crate::object::{Condition, Object, Resource, Status, StepState};
 use crate::outcome::Outcome;
-use crate::span::{Attribute, Event, SpanWhat};
+use crate::span::{Attribute, Event, SpanType};
 use crate::subject::{Relation, Subject};
 
 pub(in crate::kind) const RESOURCE: &Resource = &Resource {
@@ -64,13 +64,13 @@ impl ObjectKind for PipelineRun {
         run::observe::<Self>(spans, change);
     }
 
-    fn span_types(&self) -> &'static [SpanWhat] {
-        &[SpanWhat::PipelineRun, SpanWhat::Pending, SpanWhat::Finally]
+    fn span_types(&self) -> &'static [SpanType] {
+        &[SpanType::PipelineRun, SpanType::Pending, SpanType::Finally]
     }
 }
 
 impl Run for PipelineRun {
-    const SPAN: SpanWhat = SpanWhat::PipelineRun;
+    const SPAN: SpanType = SpanType::PipelineRun;
 
     fn outcome<'a, S: Deref<Target = [StepState<'a>]>>(
         subject: &Subject<'a>,
@@ -99,8 +99,10 @@ impl Run for PipelineRun {
     }
 
     /// Skipped tasks.
-    fn events<'a>(status: &'a Status<'a>, end: Timestamp, _outcome: &Outcome) -> Vec<Event<'a>> {
-        let skipped = status.skipped().into_iter().map(|task| Event {
+    fn events<'a>(status: &'a Status<'a>, end: Timestamp, _outcome: &Outcome) -> (Vec<Event<'a>>, usize) {
+        let skipped = status.skipped();
+        let unread = skipped.left_out();
+        let events = skipped.into_iter().map(|task| Event {
             time: end,
             name: Cow::Borrowed("task skipped"),
             attributes: vec![
@@ -109,6 +111,6 @@ impl Run for PipelineRun {
                 Attribute::new("tracestamp.reason", task.reason.into_cow()),
             ],
         });
-        skipped.collect()
+        (events.collect(), unread)
     }
 }

@@ -9,13 +9,13 @@ use crate::builder::{Interval, SpanBuilder, SpanDraft};
 use crate::change::Change;
 use crate::object::{Condition, Object, Status, StepState};
 use crate::outcome::Outcome;
-use crate::span::{Attribute, Event, SpanWhat};
+use crate::span::{Attribute, Event, SpanType};
 use crate::subject::Subject;
 
 /// What the three differ in.
 pub(super) trait Run {
     /// The type of the run's own span.
-    const SPAN: SpanWhat;
+    const SPAN: SpanType;
 
     /// What the condition `Succeeded` of the run, or of one of its attempts with these steps, says.
     fn outcome<'a, S: Deref<Target = [StepState<'a>]>>(
@@ -32,9 +32,10 @@ pub(super) trait Run {
         None
     }
 
-    /// What happened within it and has no instant of its own, so that it stands at the end.
-    fn events<'a>(_status: &'a Status<'a>, _end: Timestamp, _outcome: &Outcome) -> Vec<Event<'a>> {
-        Vec::new()
+    /// What happened within it and has no instant of its own, so that it stands at the end; and how much more of it was left
+    /// unread.
+    fn events<'a>(_status: &'a Status<'a>, _end: Timestamp, _outcome: &Outcome) -> (Vec<Event<'a>>, usize) {
+        (Vec::new(), 0)
     }
 }
 
@@ -107,7 +108,7 @@ fn write_run<'a, R: Run>(
     let past = status.retries();
     pending(builder, status, past.first().and_then(crate::object::Attempt::started), interval, outcome);
     if let Some(began) = R::finally_started(status).filter(|_| !interval.received) {
-        part(builder, SpanWhat::Finally, Interval::new(began, interval.end).within(interval), Outcome::UNTOLD);
+        part(builder, SpanType::Finally, Interval::new(began, interval.end).within(interval), Outcome::UNTOLD);
     }
     if let (false, Some(began)) = (past.is_empty(), status.started()) {
         let interval = Interval::new(began, interval.end).received(interval.received).within(interval);
@@ -123,7 +124,7 @@ fn write_run_alone<'a, R: Run>(
     outcome: &Outcome,
 ) {
     pending(builder, status, None, interval, outcome);
-    own::<R>(builder, interval, outcome, Vec::new());
+    own::<R>(builder, interval, outcome, (Vec::new(), 0));
 }
 
 /// From creation to the first attempt's start. `startTime` moves until the end, so it is read there.
@@ -138,23 +139,23 @@ fn pending(
         Some(began) => {
             part(
                 builder,
-                SpanWhat::Pending,
+                SpanType::Pending,
                 Interval::new(run.start, began.max(run.start)).within(run),
                 Outcome::UNTOLD,
             );
         }
-        None if run.received => part(builder, SpanWhat::Pending, run, outcome.clone()),
+        None if run.received => part(builder, SpanType::Pending, run, outcome.clone()),
         None => {}
     }
 }
 
 /// A part of a run; one without length tells nothing.
-fn part(builder: &mut SpanBuilder<'_, '_>, what: SpanWhat, interval: Interval, outcome: Outcome) {
+fn part(builder: &mut SpanBuilder<'_, '_>, what: SpanType, interval: Interval, outcome: Outcome) {
     if interval.is_empty() {
         return;
     }
     let (span_id, parent) = (builder.below(what, ""), Some(builder.own()));
-    let name = Cow::Borrowed(what.as_str());
+    let name = Cow::Borrowed(what.name());
     builder.write(SpanDraft {
         what,
         span_id,
@@ -185,29 +186,28 @@ fn attempts<R: Run>(builder: &mut SpanBuilder<'_, '_>, old: &Object<'_>) {
 }
 
 fn attempt(builder: &mut SpanBuilder<'_, '_>, n: usize, interval: Interval, outcome: Outcome) {
-    let what = SpanWhat::Attempt;
+    let what = SpanType::Attempt;
     let attributes = vec![Attribute::new("tracestamp.attempt", i64::try_from(n).unwrap_or(i64::MAX))];
     let (span_id, parent) = (builder.below(what, &n.to_string()), Some(builder.own()));
     let name = Cow::Owned(format!("attempt {n}"));
     builder.write(SpanDraft { what, span_id, parent, name, interval, outcome, attributes, events: Vec::new() });
 }
 
-fn own<'a, R: Run>(builder: &mut SpanBuilder<'_, 'a>, interval: Interval, outcome: &Outcome, events: Vec<Event<'a>>) {
+fn own<'a, R: Run>(
+    builder: &mut SpanBuilder<'_, 'a>,
+    interval: Interval,
+    outcome: &Outcome,
+    (events, unread): (Vec<Event<'a>>, usize),
+) {
     let subject = builder.subject;
     let url = subject.config.trace_url.as_ref().map(|template| Cow::Owned(template.of(builder.identity.context)));
     let (name, own) = R::own(subject, url);
     let attributes = own.into_iter().chain(vcs::attributes(subject)).collect();
     let (what, span_id, parent) = (R::SPAN, builder.own(), builder.identity.parent);
-    builder.write_own(SpanDraft {
-        what,
-        span_id,
-        parent,
-        name,
-        interval,
-        outcome: outcome.clone(),
-        attributes,
-        events,
-    });
+    builder.write_own(
+        SpanDraft { what, span_id, parent, name, interval, outcome: outcome.clone(), attributes, events },
+        unread,
+    );
 }
 
 /// Name and attributes of a task's run.

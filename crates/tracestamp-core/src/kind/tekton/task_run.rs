@@ -14,7 +14,7 @@ use crate::change::Change;
 use crate::kind::ObjectKind;
 use crate::object::{Condition, Object, Resource, Status, StepState};
 use crate::outcome::Outcome;
-use crate::span::{Attribute, Event, SpanWhat};
+use crate::span::{Attribute, Event, SpanType};
 use crate::subject::{Relation, Subject};
 
 pub(in crate::kind) const RESOURCE: &Resource = &Resource {
@@ -62,13 +62,13 @@ impl ObjectKind for TaskRun {
         run::observe::<Self>(spans, change);
     }
 
-    fn span_types(&self) -> &'static [SpanWhat] {
-        &[SpanWhat::TaskRun, SpanWhat::Pending, SpanWhat::Attempt]
+    fn span_types(&self) -> &'static [SpanType] {
+        &[SpanType::TaskRun, SpanType::Pending, SpanType::Attempt]
     }
 }
 
 impl Run for TaskRun {
-    const SPAN: SpanWhat = SpanWhat::TaskRun;
+    const SPAN: SpanType = SpanType::TaskRun;
 
     fn outcome<'a, S: Deref<Target = [StepState<'a>]>>(
         subject: &Subject<'a>,
@@ -83,9 +83,9 @@ impl Run for TaskRun {
     }
 
     /// The step states that Tekton invents on cancel and timeout (TEP-0136).
-    fn events<'a>(status: &'a Status<'a>, end: Timestamp, outcome: &Outcome) -> Vec<Event<'a>> {
+    fn events<'a>(status: &'a Status<'a>, end: Timestamp, outcome: &Outcome) -> (Vec<Event<'a>>, usize) {
         if !matches!(outcome.result, "cancellation" | "timeout") {
-            return Vec::new();
+            return (Vec::new(), 0);
         }
         let invented = |step: StepState<'a>| {
             let terminated = step.terminated?;
@@ -100,6 +100,6 @@ impl Run for TaskRun {
                 ],
             })
         };
-        status.steps().into_iter().filter_map(invented).collect()
+        (status.steps().into_iter().filter_map(invented).collect(), 0)
     }
 }

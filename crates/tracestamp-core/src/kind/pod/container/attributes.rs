@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use crate::image::{ImageReference, has_digest, without_credentials};
 use crate::kind::pod::view::PodView;
 use crate::object::{Container, ContainerStatus, Terminated};
-use crate::span::{Attribute, SpanWhat, Value};
+use crate::span::{Attribute, SpanType, Value};
 
-pub(super) fn span_type(pod: &PodView<'_>, status: &ContainerStatus<'_>) -> SpanWhat {
+pub(super) fn span_type(pod: &PodView<'_>, status: &ContainerStatus<'_>) -> SpanType {
     let init = pod.spec.init_containers.iter().flatten().find(|container| container.name == status.name);
-    SpanWhat::of_container(&status.name, init.is_some(), init.is_some_and(Container::restarts))
+    SpanType::of_container(&status.name, init.is_some(), init.is_some_and(Container::restarts))
 }
 
 pub(super) fn exit<'a>(code: i64, reason: String) -> Vec<Attribute<'a>> {
