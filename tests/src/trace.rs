@@ -7,14 +7,11 @@ use anyhow::{Context as _, Result};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-/// A span.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// The span's id.
     pub id: String,
     /// The parent's, and whether it lies in the same trace.
     pub parent: Option<String>,
-    /// The span's name.
     pub name: String,
     /// Who sent it (`service.name`).
     pub service: String,

@@ -12,8 +12,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1 as otlp;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
+use text::pairs;
 pub use text::{clock, duration, offset};
-use text::{hex, pairs};
 use tree::arrange;
 
 /// Where a result is told, by kind of span.
@@ -47,7 +47,6 @@ impl Trace {
 /// One span in its place.
 #[derive(Debug)]
 pub struct Row {
-    /// The span.
     pub span: Span,
     /// How many spans lie above it that are there.
     pub depth: usize,
@@ -66,7 +65,6 @@ pub struct Span {
     pub id: String,
     /// The parent's id; empty on a root.
     pub parent: String,
-    /// The name.
     pub name: String,
     /// The value of `tracestamp.span`, or empty.
     pub what: String,
@@ -74,7 +72,6 @@ pub struct Span {
     pub start: u64,
     /// Likewise, never before `start`.
     pub end: u64,
-    /// How it ended.
     pub outcome: Outcome,
     /// The status description, or the error type where there is none; empty unless the status is Error.
     pub error: String,
@@ -103,7 +100,6 @@ impl Span {
 pub struct Event {
     /// Nanoseconds since the Unix epoch.
     pub time: u64,
-    /// The name.
     pub name: String,
     /// The attributes, in the order sent.
     pub attributes: Pairs,
@@ -111,7 +107,6 @@ pub struct Event {
 
 /// How a span ended, of the results that `cicd.pipeline.result` knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs, reason = "the names are those of the semantic conventions")]
 pub enum Outcome {
     /// No result was told, and no error.
     Unset,
@@ -196,7 +191,7 @@ pub fn collect(requests: impl IntoIterator<Item = ExportTraceServiceRequest>) ->
     let mut traces: Vec<_> = traces
         .into_iter()
         .map(|(id, (resource, spans))| Trace {
-            id: hex(&id),
+            id: const_hex::encode(&id),
             start: spans.iter().map(|span| span.start).min().unwrap_or_default(),
             end: spans.iter().map(|span| span.end).max().unwrap_or_default(),
             resource,
@@ -217,8 +212,8 @@ fn read(span: otlp::Span) -> Span {
     // That waiting succeeded says nothing.
     let result = told.filter(|result| *result != "success" || !is_wait(what));
     Span {
-        id: hex(&span.span_id),
-        parent: hex(&span.parent_span_id),
+        id: const_hex::encode(&span.span_id),
+        parent: const_hex::encode(&span.parent_span_id),
         name: span.name,
         what: what.to_owned(),
         start: span.start_time_unix_nano,
@@ -230,7 +225,11 @@ fn read(span: otlp::Span) -> Span {
             false => String::new(),
         },
         events: span.events.into_iter().map(event).collect(),
-        links: span.links.iter().map(|link| format!("{}-{}", hex(&link.trace_id), hex(&link.span_id))).collect(),
+        links: span
+            .links
+            .iter()
+            .map(|link| format!("{}-{}", const_hex::encode(&link.trace_id), const_hex::encode(&link.span_id)))
+            .collect(),
         attributes,
     }
 }
