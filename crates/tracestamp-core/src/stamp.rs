@@ -42,7 +42,8 @@ pub struct Stamp<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// What to write on this object at its CREATE. `None` when it has no name and no owner to be told by.
+    /// What to write on this object at its CREATE. `None` when it has neither name nor generateName, or is a child whose
+    /// trace cannot be derived.
     pub fn stamp(&self, entropy: Entropy) -> Option<Stamp<'a>> {
         if self.name().is_empty() && self.metadata.generate_name.as_deref().unwrap_or_default().is_empty() {
             return None;

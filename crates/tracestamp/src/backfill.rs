@@ -29,7 +29,6 @@ pub struct Kind {
     pub group: &'static str,
     /// The version that is asked for.
     pub version: &'static str,
-    /// Its name.
     pub kind: &'static str,
     /// As it is called in a URL.
     pub plural: &'static str,
