@@ -7,7 +7,6 @@ use std::{env, fs};
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
 
-use crate::hex::hex;
 use crate::machine;
 
 /// A program of the group's own; most have none and name others' as tools.
@@ -80,7 +79,7 @@ impl Group {
             }
             hash.update(fs::read(&path).with_context(|| format!("no such group: {}", path.display()))?);
         }
-        let digest = hex(&hash.finalize());
+        let digest = const_hex::encode(&hash.finalize());
         let digest = digest.get(..12).unwrap_or_default();
         Ok(machine::target().join("cluster").join(format!("{}-{digest}", self.name)))
     }

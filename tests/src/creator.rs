@@ -7,7 +7,6 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
 use serde_json::json;
 
-use crate::hex::hex;
 use crate::shared::Shared;
 
 /// A span that is in Jaeger already.
@@ -25,7 +24,7 @@ impl Creator {
         let now = u64::try_from(Timestamp::now().as_nanosecond())?;
         // Differs from test to test, which is all that an id has to do here.
         let (trace_id, span_id) = (u128::from(now).to_be_bytes().to_vec(), now.to_be_bytes().to_vec());
-        let creator = Self { trace_id: hex(&trace_id), span_id: hex(&span_id) };
+        let creator = Self { trace_id: const_hex::encode(&trace_id), span_id: const_hex::encode(&span_id) };
         let span = Span {
             trace_id,
             span_id,

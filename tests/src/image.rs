@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::binaries::Binaries;
-use crate::hex::hex;
 
 /// The host name in the images' names; the registry answers for it.
 pub(crate) const HOST: &str = "test.local";
@@ -79,7 +78,7 @@ pub(crate) const SLOW: &str = "slow";
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+    format!("sha256:{}", const_hex::encode(&Sha256::digest(bytes)))
 }
 
 fn busybox(repository: &str, command: &[&str]) -> Result<Image> {

@@ -52,7 +52,6 @@ impl Kubectl {
         &self.program
     }
 
-    /// The kubeconfig it uses.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }

@@ -16,13 +16,11 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
-use crate::hex::hex;
 use crate::serve;
 
 /// A span as it was sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeenSpan {
-    /// The span.
     pub span: Span,
     /// Its Resource.
     pub resource: Resource,
@@ -31,12 +29,12 @@ pub struct SeenSpan {
 impl SeenSpan {
     /// The span's id in hexadecimal, as Jaeger writes it.
     pub fn id(&self) -> String {
-        hex(&self.span.span_id)
+        const_hex::encode(&self.span.span_id)
     }
 
     /// The trace's id likewise.
     pub fn trace_id(&self) -> String {
-        hex(&self.span.trace_id)
+        const_hex::encode(&self.span.trace_id)
     }
 
     /// A text among the span's attributes, empty when absent.

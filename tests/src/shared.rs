@@ -143,7 +143,6 @@ impl Shared {
 /// A namespace of one test's own, deleted with it.
 #[derive(Debug)]
 pub struct Namespace {
-    /// Its name.
     pub name: String,
     /// kubectl within it.
     pub kubectl: Kubectl,

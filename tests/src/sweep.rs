@@ -32,7 +32,6 @@ pub(crate) const MADE: &[&str] = &[
 /// What one run may have left.
 #[derive(Debug)]
 pub(crate) struct Leftovers<'a> {
-    /// The run's directory.
     pub(crate) directory: &'a Path,
 }
 

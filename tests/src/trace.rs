@@ -8,14 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tracestamp_core::span::{Presentation, RESULT_KEYS};
 
-/// A span.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// The span's id.
     pub id: String,
     /// The parent's, and whether it lies in the same trace.
     pub parent: Option<String>,
-    /// The span's name.
     pub name: String,
     /// Who sent it (`service.name`).
     pub service: String,

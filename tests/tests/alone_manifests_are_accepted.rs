@@ -26,7 +26,7 @@ configMapGenerator:
     files: [ca.crt]
 ";
 
-/// Overlays of the components that those of the project leave out, in orders that are told of nowhere.
+/// Overlays of the components that those of the project leave out, in orders that no document names.
 const MORE: &[Overlay] = &[
     Overlay {
         name: "rest",
@@ -41,6 +41,20 @@ const MORE: &[Overlay] = &[
             "TRACESTAMP_POD_EVENTS_LOOKUP: 30s",
             "automountServiceAccountToken: true",
         ],
+        hides: &[],
+    },
+    Overlay {
+        name: "events-first",
+        components: &["events-lookup", "events", "opt-in", "self-managed"],
+        more: FILES,
+        shows: &["name: events.observe.tracestamp.dev"],
+        hides: &[],
+    },
+    Overlay {
+        name: "events-last",
+        components: &["self-managed", "opt-in", "events", "events-lookup"],
+        more: FILES,
+        shows: &["name: events.observe.tracestamp.dev"],
         hides: &[],
     },
     Overlay {
@@ -105,15 +119,22 @@ async fn every_overlay_and_component_passes_the_api_servers_validation_and_needs
                 assert!(wrong.is_empty(), "{overlay} {} {wrong:?}", if there { "lacks" } else { "has" });
             }
             let roles = rendered.lines().filter(|line| line.starts_with("kind: ") && line.contains("Role")).count();
-            let authorities = rendered.lines().filter(|line| line.trim_start().starts_with("caBundle: ")).count();
-            // Of two mutating, two validating and the one of Events, which is listed last.
-            let expected = match overlay {
-                "rest" => 5,
-                "volume-first" | "volume-last" => 4,
+            let lines = |start: &str| rendered.lines().filter(|line| line.trim_start().starts_with(start)).count();
+            // Two mutating webhooks, two validating ones and that of Events, wherever its component is listed.
+            let (authorities, opted_in) = match overlay {
+                "rest" => (5, 0),
+                "events-first" | "events-last" => (5, 5),
+                "volume-first" | "volume-last" => (4, 0),
+                "tenants" => (0, 4),
+                _ => (0, 0),
+            };
+            assert_eq!(lines("caBundle: "), authorities, "{overlay}");
+            assert_eq!(lines("tracestamp.dev/inject: enabled"), opted_in, "{overlay}");
+            let expected_roles = match overlay {
+                "backfill" | "rest" | "events-first" | "events-last" => 2,
                 _ => 0,
             };
-            assert_eq!(authorities, expected, "{overlay}");
-            assert_eq!(roles, if ["backfill", "rest"].contains(&overlay) { 2 } else { 0 }, "{overlay}");
+            assert_eq!(roles, expected_roles, "{overlay}");
             let applied = dry_run(&shared, "apply", &rendered).unwrap_or_else(|error| panic!("{overlay}: {error:#}"));
             assert!(applied.contains("mutatingwebhookconfiguration"), "{overlay}: {applied}");
         }

@@ -62,7 +62,7 @@ async fn no_parent_is_missing_and_what_was_sent_before_is_sent_alike() {
     let counts = ["pipeline_run", "task_run", "pod", "init_container", "step", "finally"].map(of);
     assert_eq!(counts, [1, 3, 2, 4, 4, 1], "{all:#?}");
     for sent in all.values() {
-        let parent = tracestamp_tests::hex(&sent.span.parent_span_id);
+        let parent = const_hex::encode(&sent.span.parent_span_id);
         assert!(parent.is_empty() || all.contains_key(&parent), "no parent: {sent:#?}");
     }
     assert!(log.contains("gone, so not told: Pod ") && log.contains("-report-pod"), "{log}");

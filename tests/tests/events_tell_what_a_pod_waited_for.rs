@@ -4,6 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
@@ -103,7 +106,12 @@ async fn a_pod_that_finds_no_node_says_so() {
 async fn a_pod_that_no_review_tells_of_is_asked_for_once() {
     let Some(shared) = shared() else { return };
     let rights = Rights::of_the_component(&shared).unwrap();
-    let settings = [("TRACESTAMP_POD_EVENTS_LOOKUP", "1s"), ("KUBECONFIG", rights.kubeconfig.to_str().unwrap())];
+    let settings = [
+        ("TRACESTAMP_POD_EVENTS_LOOKUP", "1s"),
+        ("TRACESTAMP_API_SERVER", &rights.server),
+        ("TRACESTAMP_API_SERVER_CA_FILE", rights.ca_file.to_str().unwrap()),
+        ("TRACESTAMP_API_SERVER_TOKEN_FILE", rights.token_file.to_str().unwrap()),
+    ];
     let tracestamp = Tracestamp::with_events(&shared, &settings).unwrap();
     let namespace = tracestamp.namespace("events").unwrap();
     block_in_place(|| namespace.kubectl.create(NO_NODE)).unwrap();
@@ -144,11 +152,13 @@ async fn of_all_events_only_those_are_sent_that_tell() {
     block_in_place(|| tracestamp.finish()).unwrap();
 }
 
-/// A kubeconfig with the rights of the component `events-lookup` and no others.
+/// A service account with the rights of the component `events-lookup` and no others.
 struct Rights {
-    /// The service account's, without which its token is none.
+    /// Its namespace, without which the token is not valid.
     account: Namespace,
-    kubeconfig: PathBuf,
+    server: String,
+    ca_file: PathBuf,
+    token_file: PathBuf,
     kubectl: Kubectl,
 }
 
@@ -165,10 +175,16 @@ impl Rights {
         let token = account.kubectl.run(&["create", "token", "tracestamp"])?;
         let mut config: Value = serde_json::from_str(&shared.kubectl.run(&["config", "view", "--raw", "-o", "json"])?)?;
         config["users"][0]["user"] = json!({"token": token.trim()});
-        let kubeconfig = shared.directory.join(format!("{name}.kubeconfig"));
+        let file = |suffix: &str| shared.directory.join(format!("{name}.{suffix}"));
+        let (kubeconfig, ca_file, token_file) = (file("kubeconfig"), file("ca.crt"), file("token"));
         fs::write(&kubeconfig, config.to_string())?;
+        fs::write(&token_file, token.trim())?;
+        let cluster = &config["clusters"][0]["cluster"];
+        let server = cluster["server"].as_str().context("a kubeconfig without a server")?.to_owned();
+        let authority = cluster["certificate-authority-data"].as_str().context("a kubeconfig without an authority")?;
+        fs::write(&ca_file, STANDARD.decode(authority)?)?;
         let kubectl = account.kubectl.with_kubeconfig(&kubeconfig);
-        Ok(Self { account, kubeconfig, kubectl })
+        Ok(Self { account, server, ca_file, token_file, kubectl })
     }
 
     fn may(&self, verb: &str, what: &str) -> bool {

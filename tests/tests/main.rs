@@ -1,5 +1,5 @@
 //! One binary, so that behaviours that mostly wait are proven side by side. Each file is one behaviour.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod a_backend_that_goes_away;
 mod a_carrier_of_the_creator_becomes_the_parent;

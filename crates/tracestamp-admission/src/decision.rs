@@ -79,7 +79,7 @@ impl Outcome {
 pub struct Decision<'a> {
     /// `request.uid`, to be echoed.
     pub uid: &'a str,
-    /// The object's kind as a metric label: a traced kind, `Event` or `other`.
+    /// The object's kind as a metric label, `Event`, or `other` for a kind that is not known.
     pub kind: &'static str,
     /// `CREATE`, `UPDATE`, `DELETE` or `other`.
     pub operation: &'static str,
@@ -89,7 +89,6 @@ pub struct Decision<'a> {
     pub name: std::borrow::Cow<'a, str>,
     /// The object's trace, when one was found or made.
     pub trace_id: Option<TraceId>,
-    /// What was done.
     pub outcome: Outcome,
     /// Things met on the way that an operator may want counted.
     pub notes: Vec<Note>,

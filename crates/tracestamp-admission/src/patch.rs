@@ -1,5 +1,8 @@
 //! JSON Patch (RFC 6902) of `add` alone: a patch that does not apply costs the user a 500 even with failurePolicy
 //! Ignore, so nothing is named that might not be there.
+//!
+//! Written by hand, because the crate json-patch makes a tree of owned values first: 86 allocations for a TaskRun, not 24.
+//! The tests apply what is written here by that crate.
 
 use std::fmt::{self, Display, Write as _};
 use std::io;

@@ -1,6 +1,6 @@
 //! How often a review allocates, from its bytes to the answer's and the records': counted exactly on everything that was
 //! recorded. Machines are noisy, this number is not, and time follows it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "support/call.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests")]

@@ -1,6 +1,6 @@
 //! One review costs what its bytes cost, whatever their shape: memory, counted exactly, and time, compared with that of as
 //! many bytes that nobody reads.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::time::{Duration, Instant};
 

@@ -9,7 +9,10 @@
 //!
 //! **Invariant: nothing here does I/O, reads a clock, draws a random number or keeps anything between calls.** The
 //! instant of receipt and the entropy are arguments, so tables, properties, fuzzing, recordings and production run
-//! the same code, and any replica may be asked any review.
+//! the same code, and any replica may be asked any review. What Events need of their Pod is a
+//! value that the caller keeps.
+
+#![warn(missing_docs)]
 
 pub mod annotation;
 mod builder;

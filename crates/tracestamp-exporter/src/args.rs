@@ -49,10 +49,8 @@ pub struct Args {
     #[arg(long, env = "OTEL_SERVICE_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     pub service_name: String,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "its fields are the flags")]
     pub otlp: OtlpArgs,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "its fields are the flags")]
     pub log: LogArgs,
 }
 

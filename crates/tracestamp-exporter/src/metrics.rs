@@ -10,10 +10,61 @@ use tracestamp_runtime::metrics::{Registry, register};
 use tracestamp_spool::{Counts, Stats};
 
 /// Why spans are lost for good.
-const DROPPED: [&str; 4] = ["too_large", "refused", "undecodable", "rejected"];
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DropReason {
+    /// One span alone is larger than a request may be.
+    TooLarge,
+    /// The receiver refused the request for good.
+    Refused,
+    /// The record cannot be read.
+    Undecodable,
+    /// The receiver took the request without them.
+    Rejected,
+}
 
-/// What can be wrong with the spool.
-const DAMAGE: [&str; 4] = ["torn", "quarantined", "unreadable", "cursor"];
+impl DropReason {
+    const ALL: [Self; 4] = [Self::TooLarge, Self::Refused, Self::Undecodable, Self::Rejected];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too_large",
+            Self::Refused => "refused",
+            Self::Undecodable => "undecodable",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// Damage of the spool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Damage {
+    Torn,
+    Quarantined,
+    Unreadable,
+    Cursor,
+}
+
+impl Damage {
+    const ALL: [Self; 4] = [Self::Torn, Self::Quarantined, Self::Unreadable, Self::Cursor];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Torn => "torn",
+            Self::Quarantined => "quarantined",
+            Self::Unreadable => "unreadable",
+            Self::Cursor => "cursor",
+        }
+    }
+
+    const fn count(self, counts: &Counts) -> u64 {
+        match self {
+            Self::Torn => counts.torn,
+            Self::Quarantined => counts.quarantined,
+            Self::Unreadable => counts.unreadable,
+            Self::Cursor => counts.cursor,
+        }
+    }
+}
 
 /// The exporter's metrics, named `tracestamp_…`. Clones share their values.
 #[derive(Clone, Debug)]
@@ -46,16 +97,16 @@ struct Code {
 }
 
 impl Metrics {
-    /// Registers them.
     pub fn new(registry: &mut Registry) -> Self {
         let dropped: Family<Reason, Counter> = register(registry, "spans_dropped", "Spans lost for good, by reason");
         let spool_damage: Family<Reason, Counter> =
             register(registry, "spool_damage", "Damage found in the spool, by reason");
-        // Told from the start: of a counter that begins with its first event a rate shows nothing.
-        for (family, reasons) in [(&dropped, DROPPED), (&spool_damage, DAMAGE)] {
-            for reason in reasons {
-                drop(family.get_or_create(&Reason { reason }));
-            }
+        // Shown from the start: of a counter that begins with its first event a rate shows nothing.
+        for reason in DropReason::ALL {
+            drop(dropped.get_or_create(&Reason { reason: reason.as_str() }));
+        }
+        for damage in Damage::ALL {
+            drop(spool_damage.get_or_create(&Reason { reason: damage.as_str() }));
         }
         Self {
             delivered: register(registry, "spans_delivered", "Spans that the receiver took"),
@@ -77,11 +128,14 @@ impl Metrics {
 
     /// How many spans were lost for good.
     pub fn lost(&self) -> u64 {
-        DROPPED.into_iter().map(|reason| self.dropped.get_or_create(&Reason { reason }).get()).sum()
+        DropReason::ALL
+            .into_iter()
+            .map(|reason| self.dropped.get_or_create(&Reason { reason: reason.as_str() }).get())
+            .sum()
     }
 
-    pub(crate) fn dropped(&self, reason: &'static str, spans: usize) {
-        self.dropped.get_or_create(&Reason { reason }).inc_by(spans as u64);
+    pub(crate) fn dropped(&self, reason: DropReason, spans: usize) {
+        self.dropped.get_or_create(&Reason { reason: reason.as_str() }).inc_by(spans as u64);
     }
 
     pub(crate) fn delivery(&self, result: &'static str) {
@@ -101,11 +155,9 @@ impl Metrics {
         self.spool_bytes.set(i64::try_from(stats.bytes).unwrap_or(i64::MAX));
         self.spool_oldest_age.set(stats.oldest_age.as_secs_f64());
         let now = &stats.counts;
-        let counts = |counts: &Counts| [counts.torn, counts.quarantined, counts.unreadable, counts.cursor];
-        for (reason, (now, seen)) in DAMAGE.into_iter().zip(counts(now).into_iter().zip(counts(seen))) {
-            if now > seen {
-                self.spool_damage.get_or_create(&Reason { reason }).inc_by(now - seen);
-            }
+        for damage in Damage::ALL {
+            let added = damage.count(now).saturating_sub(damage.count(seen));
+            self.spool_damage.get_or_create(&Reason { reason: damage.as_str() }).inc_by(added);
         }
         self.spool_corrupt_bytes.inc_by(now.corrupt_bytes - seen.corrupt_bytes);
     }

@@ -1,53 +1,46 @@
 //! Which spans were sent a moment ago.
 
-use std::collections::{HashSet, VecDeque};
+use std::num::NonZeroUsize;
 
+use lru::LruCache;
 use tracestamp_core::context::{SpanId, TraceId, Traceparent};
-
-type Id = (TraceId, SpanId);
 
 /// A bounded set of span ids: the first of equal spans wins, and the oldest id is forgotten when it is full.
 ///
 /// API servers repeat reviews, and replicas may be asked the same one; the spans then have equal ids.
 #[derive(Debug)]
-pub struct RecentIds {
-    ids: HashSet<Id>,
-    order: VecDeque<Id>,
-    capacity: usize,
-}
+pub struct RecentIds(LruCache<(TraceId, SpanId), ()>);
 
 impl Default for RecentIds {
-    /// Holds 131072 ids, some 10 MiB when full.
+    /// Holds 131072 ids, some 12 MiB when full.
     fn default() -> Self {
-        Self::new(131_072)
+        const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(131_071);
+        Self::new(CAPACITY)
     }
 }
 
 impl RecentIds {
     /// Holds at most `capacity` ids.
-    pub fn new(capacity: usize) -> Self {
-        Self { ids: HashSet::new(), order: VecDeque::new(), capacity }
+    pub fn new(capacity: NonZeroUsize) -> Self {
+        // Made with its capacity, the map would take the memory of a full one at once.
+        let mut ids = LruCache::unbounded();
+        ids.resize(capacity);
+        Self(ids)
     }
 
     /// Adds the span's id; false when it was there already.
     pub fn insert(&mut self, span: Traceparent) -> bool {
-        let id = (span.trace_id, span.span_id);
-        if self.capacity == 0 {
-            return true;
+        // Not `put` for all: it would make a repeated id the youngest.
+        let is_new = !self.contains(span);
+        if is_new {
+            self.0.put((span.trace_id, span.span_id), ());
         }
-        if !self.ids.insert(id) {
-            return false;
-        }
-        if self.order.len() == self.capacity {
-            self.order.pop_front().map(|oldest| self.ids.remove(&oldest));
-        }
-        self.order.push_back(id);
-        true
+        is_new
     }
 
     /// Whether the span's id is there.
     pub fn contains(&self, span: Traceparent) -> bool {
-        self.ids.contains(&(span.trace_id, span.span_id))
+        self.0.contains(&(span.trace_id, span.span_id))
     }
 }
 
@@ -69,10 +62,11 @@ mod tests {
 
     #[test]
     fn a_full_set_forgets_the_oldest_id_and_only_that() {
-        let mut recent = RecentIds::new(2);
-        (1..=3).for_each(|n| assert!(recent.insert(span(n))));
-        assert!(!recent.contains(span(1)));
+        let mut recent = RecentIds::new(NonZeroUsize::new(2).unwrap());
+        for n in [1, 2, 1, 3] {
+            recent.insert(span(n));
+        }
+        assert!(!recent.contains(span(1)), "repeated, but the first to come");
         assert!(recent.contains(span(2)) && recent.contains(span(3)));
-        assert_eq!(recent.ids.len(), recent.order.len());
     }
 }

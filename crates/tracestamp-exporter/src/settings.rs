@@ -64,7 +64,6 @@ pub struct Target {
 pub struct Identity {
     /// The certificate and those between it and the authority.
     pub certificate: Vec<u8>,
-    /// Its private key.
     pub key: Vec<u8>,
 }
 

@@ -1,5 +1,5 @@
 //! What a record looks like as OTLP.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use serde_json::{Value as Json, json};
 use tracestamp_core::Timestamp;

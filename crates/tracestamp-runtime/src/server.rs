@@ -1,4 +1,7 @@
 //! The TLS server: HTTP/1.1 over TLS 1.2 or 1.3.
+//!
+//! On hyper itself, because no wrapper (axum-server, warp, actix-web) has all of certificates reloaded from a mounted Secret,
+//! `Connection: close` while draining, a limit of connections that evicts, and times for handshake and idle connections.
 
 use std::io;
 use std::net::SocketAddr;
@@ -72,7 +75,6 @@ impl Server {
         Ok(Self { listener, connections })
     }
 
-    /// The address bound.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }

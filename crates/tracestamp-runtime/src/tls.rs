@@ -48,7 +48,6 @@ pub enum TlsError {
     /// The client authorities cannot be read.
     #[error("--client-ca {}: {source}", shown::path(path))]
     ClientCaUnreadable {
-        /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -56,7 +55,6 @@ pub enum TlsError {
     /// The client authorities are no certificates.
     #[error("--client-ca {}: {reason}", shown::path(path))]
     ClientCa {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,

@@ -24,7 +24,6 @@ pub const MAX_PAYLOAD: usize = 1 << 20;
 pub enum Piece<'a> {
     /// A whole frame with a CRC that fits.
     Record {
-        /// Its payload.
         payload: &'a [u8],
         /// Where the next frame begins, counted from the start of the bytes scanned.
         end: usize,

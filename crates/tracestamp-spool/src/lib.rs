@@ -21,6 +21,9 @@
 //! proportion to its bytes. Whoever may write to it can take records away and add some, and no more than that.
 //!
 //! Payloads are opaque bytes here. One directory has one reader and any number of writers.
+//!
+//! Written by hand: the queues and embedded databases on crates.io belong to one process, and none of them hands records to
+//! another one that acknowledges them, in a directory that neither trusts.
 
 mod file;
 pub mod frame;

@@ -1,5 +1,5 @@
 //! What becomes of a spool after crashes, bit rot and files of others.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;

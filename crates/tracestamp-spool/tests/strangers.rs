@@ -1,5 +1,5 @@
 //! What a stranger can do to a reader and a writer by what it puts into their directory.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

@@ -61,7 +61,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let memory = pod_events.memory().map(Arc::new);
     let lookup = match (pod_events.lookup, memory.clone()) {
         (Some(after), Some(memory)) => {
-            Some(PodLookup::new(after, Arc::clone(&config), memory, recorder.clone(), metrics.clone()).await?)
+            let api_server = &pod_events.api_server;
+            Some(PodLookup::new(after, api_server, Arc::clone(&config), memory, recorder.clone(), metrics.clone())?)
         }
         _ => None,
     };

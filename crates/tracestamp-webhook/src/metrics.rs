@@ -15,10 +15,59 @@ use tracestamp_runtime::metrics::{LATENCY_BUCKETS, Registry, register};
 use crate::pod_events::Fate;
 
 /// Why spans did not get into the spool.
-const DROPPED: [&str; 6] = ["encoding", "large", "busy", "gone", "full", "disk"];
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DropReason {
+    /// They cannot be encoded.
+    Encoding,
+    /// Past what one review may record.
+    Large,
+    /// Too many wait for the thread that writes.
+    Busy,
+    /// That thread has ended.
+    Gone,
+    /// The spool is full.
+    Full,
+    /// The disk refuses them.
+    Disk,
+}
 
-/// What may come of a look at a Pod.
-const LOOKED_UP: [&str; 3] = ["found", "gone", "error"];
+impl DropReason {
+    const ALL: [Self; 6] = [Self::Encoding, Self::Large, Self::Busy, Self::Gone, Self::Full, Self::Disk];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Encoding => "encoding",
+            Self::Large => "large",
+            Self::Busy => "busy",
+            Self::Gone => "gone",
+            Self::Full => "full",
+            Self::Disk => "disk",
+        }
+    }
+}
+
+/// How the lookup of a Pod ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LookupOutcome {
+    /// The API server has the Pod.
+    Found,
+    /// It has none of that uid.
+    Gone,
+    /// It gave no answer; the lookup is repeated.
+    Error,
+}
+
+impl LookupOutcome {
+    const ALL: [Self; 3] = [Self::Found, Self::Gone, Self::Error];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::Gone => "gone",
+            Self::Error => "error",
+        }
+    }
+}
 
 /// The webhook's metrics; clones share their values.
 #[derive(Clone)]
@@ -87,9 +136,9 @@ impl Metrics {
         );
         let spans_dropped: Family<Reason, Counter> =
             register(registry, "spans_dropped", "Spans that did not get into the spool");
-        // Told from the start: of a counter that begins with its first event a rate shows nothing.
-        for reason in DROPPED {
-            drop(spans_dropped.get_or_create(&Reason { reason }));
+        // Shown from the start: of a counter that begins with its first event a rate shows nothing.
+        for reason in DropReason::ALL {
+            drop(spans_dropped.get_or_create(&Reason { reason: reason.as_str() }));
         }
         let pod_events: Family<OutcomeLabel, Counter> =
             register(registry, "pod_events", "Events about Pods, by what became of them");
@@ -98,8 +147,8 @@ impl Metrics {
         }
         let pod_lookups: Family<OutcomeLabel, Counter> =
             register(registry, "pod_lookups", "Pods asked of the API server for Events that waited in vain");
-        for outcome in LOOKED_UP {
-            drop(pod_lookups.get_or_create(&OutcomeLabel { outcome }));
+        for outcome in LookupOutcome::ALL {
+            drop(pod_lookups.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }));
         }
         Self {
             reviews: register(registry, "reviews", "Reviews answered with HTTP 200"),
@@ -145,8 +194,8 @@ impl Metrics {
         self.spans_late.inc_by(as_count(spans));
     }
 
-    pub(crate) fn dropped(&self, reason: &'static str, spans: usize) {
-        self.spans_dropped.get_or_create(&Reason { reason }).inc_by(as_count(spans));
+    pub(crate) fn dropped(&self, reason: DropReason, spans: usize) {
+        self.spans_dropped.get_or_create(&Reason { reason: reason.as_str() }).inc_by(as_count(spans));
     }
 
     pub(crate) fn note(&self, note: Note) {
@@ -164,8 +213,8 @@ impl Metrics {
         self.pod_events_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
-    pub(crate) fn pod_lookup(&self, outcome: &'static str) {
-        self.pod_lookups.get_or_create(&OutcomeLabel { outcome }).inc();
+    pub(crate) fn pod_lookup(&self, outcome: LookupOutcome) {
+        self.pod_lookups.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
     }
 
     pub(crate) fn panicked(&self) {

@@ -144,7 +144,6 @@ impl PodEvents {
         overdue.into_iter().take(LOOKUPS).filter_map(ask).collect()
     }
 
-    /// How many Events wait.
     pub fn waiting(&self) -> usize {
         self.state().waiting.len()
     }

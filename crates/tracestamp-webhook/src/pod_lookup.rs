@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use k8s_openapi::Resource;
-use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::GetParams;
 use kube::core::Request;
@@ -17,9 +15,11 @@ use tracestamp_core::kind::PodPlace;
 use tracestamp_core::object::Object;
 use tracestamp_core::pod_event::PodEvent;
 use tracestamp_core::{Config, Timestamp};
+use tracestamp_runtime::shown;
 
+use crate::args::ApiServerArgs;
 use crate::deadline::Deadline;
-use crate::metrics::Metrics;
+use crate::metrics::{LookupOutcome, Metrics};
 use crate::pod_events::PodEvents;
 use crate::recorder::{Recorder, Spans};
 
@@ -48,18 +48,16 @@ enum Told {
 }
 
 impl PodLookup {
-    /// Asks the API server of the service account, or of kubectl's configuration.
-    pub(crate) async fn new(
+    /// Fails when the files of the API server's settings cannot be used; does not connect yet.
+    pub(crate) fn new(
         after: Duration,
+        api_server: &ApiServerArgs,
         config: Arc<Config>,
         pod_events: Arc<PodEvents>,
         recorder: Recorder,
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
-        let connect = async { anyhow::Ok(Client::try_from(kube::Config::infer().await?)?) };
-        // The error may quote the kubeconfig.
-        let client =
-            connect.await.map_err(|_| anyhow!("--pod-events-lookup needs a service account or a kubeconfig"))?;
+        let client = client(api_server)?;
         Ok(Self { client, after, config, pod_events, recorder, metrics })
     }
 
@@ -84,11 +82,14 @@ impl PodLookup {
         for event in self.pod_events.overdue(self.after, now) {
             match self.get(&event).await {
                 Ok(told) => {
-                    self.metrics.pod_lookup(if matches!(told, Told::Found(_)) { "found" } else { "gone" });
+                    self.metrics.pod_lookup(match told {
+                        Told::Found(_) => LookupOutcome::Found,
+                        Told::Gone => LookupOutcome::Gone,
+                    });
                     self.place(&event, told).await;
                 }
                 Err(error) => {
-                    self.metrics.pod_lookup("error");
+                    self.metrics.pod_lookup(LookupOutcome::Error);
                     outcome = outcome.and(Err(error));
                 }
             }
@@ -97,7 +98,7 @@ impl PodLookup {
     }
 
     async fn get(&self, event: &PodEvent) -> anyhow::Result<Told> {
-        let path = format!("/api/{}/namespaces/{}/pods", Pod::API_VERSION, event.namespace);
+        let path = format!("/api/v1/namespaces/{}/pods", event.namespace);
         let Ok(request) = Request::new(path).get(&event.pod_name, &GetParams::default()) else { return Ok(Told::Gone) };
         let body = match timeout(PATIENCE, self.client.request_text(request)).await.context("no answer in time")? {
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Told::Gone),
@@ -123,4 +124,20 @@ impl PodLookup {
             self.recorder.record(spans, Deadline::of(None, tokio::time::Instant::now())).await;
         }
     }
+}
+
+/// A client with nothing but an authority and a token. The errors of kube are not repeated: they may quote a file.
+fn client(api_server: &ApiServerArgs) -> anyhow::Result<Client> {
+    let mut config = kube::Config::new(api_server.url()?);
+    // kube reads both files again, at least once a minute. The empty list keeps it from looking for the authorities of
+    // the operating system, of which an image need not have any.
+    config.root_cert = Some(Vec::new());
+    config.root_cert_file = Some(api_server.ca_file.clone());
+    config.auth_info.token_file = Some(api_server.token_file.display().to_string());
+    Client::try_from(config).map_err(|error| match error {
+        kube::Error::Auth(_) => {
+            anyhow!("--api-server-token-file {} cannot be read", shown::path(&api_server.token_file))
+        }
+        _ => anyhow!("--api-server-ca-file {} has no certificate that can be used", shown::path(&api_server.ca_file)),
+    })
 }

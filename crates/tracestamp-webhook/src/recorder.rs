@@ -13,7 +13,7 @@ use tracestamp_core::span::{SpanRecord, SpanType, encode};
 use tracestamp_spool::{AppendError, Writer};
 
 use crate::deadline::Deadline;
-use crate::metrics::Metrics;
+use crate::metrics::{DropReason, Metrics};
 
 /// Jobs that may wait for the thread; past them spans are dropped, so a disk that hangs costs bounded memory.
 const QUEUE: usize = 1024;
@@ -74,7 +74,7 @@ impl Spans {
         for (at, record) in records.iter().enumerate() {
             match encode(record, Vec::new()) {
                 Ok(payload) if spans.bytes + payload.len() > REVIEW_BYTES => {
-                    metrics.dropped("large", records.len() - at);
+                    metrics.dropped(DropReason::Large, records.len() - at);
                     break;
                 }
                 Ok(payload) => {
@@ -82,7 +82,7 @@ impl Spans {
                     spans.types.extend(SpanType::named(&record.span_type));
                     spans.payloads.push(payload);
                 }
-                Err(_) => metrics.dropped("encoding", 1),
+                Err(_) => metrics.dropped(DropReason::Encoding, 1),
             }
         }
         spans
@@ -134,8 +134,8 @@ impl Recorder {
         let room = room.and_then(|bytes| Arc::clone(&self.room).try_acquire_many_owned(bytes).ok());
         let refused = match room.map(|room| self.jobs.try_send(Job { spans, written, _room: room })) {
             Some(Ok(())) => return Handed { number, written: Some(outcome) },
-            None | Some(Err(TrySendError::Full(_))) => "busy",
-            Some(Err(TrySendError::Disconnected(_))) => "gone",
+            None | Some(Err(TrySendError::Full(_))) => DropReason::Busy,
+            Some(Err(TrySendError::Disconnected(_))) => DropReason::Gone,
         };
         self.metrics.dropped(refused, number);
         Handed { number, written: None }
@@ -149,7 +149,7 @@ impl Recorder {
         match tokio::time::timeout(self.timeout.min(deadline.left()), outcome).await {
             Ok(Ok(written)) => return written,
             // The thread died with it.
-            Ok(Err(_)) => self.metrics.dropped("gone", number),
+            Ok(Err(_)) => self.metrics.dropped(DropReason::Gone, number),
             Err(_) => self.metrics.late(number),
         }
         false
@@ -171,7 +171,7 @@ fn write_all(queue: &Receiver<Job>, mut spool: impl Append, metrics: &Metrics) {
 }
 
 /// Says when the spool begins to refuse and when it takes spans again: a full one would otherwise fill the log too.
-fn log_change(failing: &mut Option<&'static str>, outcome: Result<(), AppendError>) {
+fn log_change(failing: &mut Option<DropReason>, outcome: Result<(), AppendError>) {
     let before = std::mem::replace(failing, outcome.as_ref().err().map(reason));
     match outcome {
         Err(error) if *failing != before => tracing::error!(%error, "Dropping spans: the spool does not take them."),
@@ -180,9 +180,9 @@ fn log_change(failing: &mut Option<&'static str>, outcome: Result<(), AppendErro
     }
 }
 
-fn reason(error: &AppendError) -> &'static str {
+fn reason(error: &AppendError) -> DropReason {
     match error {
-        AppendError::Full { .. } => "full",
-        _ => "disk",
+        AppendError::Full { .. } => DropReason::Full,
+        _ => DropReason::Disk,
     }
 }

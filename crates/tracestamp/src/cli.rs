@@ -28,7 +28,6 @@ enum Command {
 }
 
 impl Cli {
-    /// Runs the command.
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Backfill(args) => backfill::run(*args),

@@ -56,7 +56,6 @@ impl Replay {
         Self { config, pod_events: PodEvents::new(HOLD), sent: RecentIds::default() }
     }
 
-    /// Takes the next review.
     pub fn review(&mut self, review: &Review) -> Result<Replayed, Reason> {
         let body = review.body.get();
         let parsed = tracestamp_admission::Review::parse(body.as_bytes())?;

@@ -35,7 +35,6 @@ enum Action {
     Cat,
 }
 
-/// Prints it.
 pub fn run(args: &Args) -> ExitCode {
     match show(args) {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,8 +13,8 @@ use opentelemetry_proto::tonic::trace::v1 as otlp;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use tracestamp_core::span::{Look, Presentation, RESULT_KEYS};
 
+use text::pairs;
 pub use text::{clock, duration, offset};
-use text::{hex, pairs};
 use tree::arrange;
 
 /// Attributes: keys and values as text, in the order sent.
@@ -45,7 +45,6 @@ impl Trace {
 /// One span in its place.
 #[derive(Debug)]
 pub struct Row {
-    /// The span.
     pub span: Span,
     /// How many spans lie above it that are there.
     pub depth: usize,
@@ -64,7 +63,6 @@ pub struct Span {
     pub id: String,
     /// The parent's id; empty on a root.
     pub parent: String,
-    /// The name.
     pub name: String,
     /// How spans of its type are shown.
     pub presentation: Presentation,
@@ -72,7 +70,6 @@ pub struct Span {
     pub start: u64,
     /// Likewise, never before `start`.
     pub end: u64,
-    /// How it ended.
     pub outcome: Outcome,
     /// The status description, or the error type where there is none; empty unless the status is Error.
     pub error: String,
@@ -101,7 +98,6 @@ impl Span {
 pub struct Event {
     /// Nanoseconds since the Unix epoch.
     pub time: u64,
-    /// The name.
     pub name: String,
     /// The attributes, in the order sent.
     pub attributes: Pairs,
@@ -109,7 +105,6 @@ pub struct Event {
 
 /// How a span ended, of the results that `cicd.pipeline.result` knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs, reason = "the names are those of the semantic conventions")]
 pub enum Outcome {
     /// No result was told, and no error.
     Unset,
@@ -189,7 +184,7 @@ pub fn collect(requests: impl IntoIterator<Item = ExportTraceServiceRequest>) ->
     let mut traces: Vec<_> = traces
         .into_iter()
         .map(|(id, (resource, spans))| Trace {
-            id: hex(&id),
+            id: const_hex::encode(&id),
             start: spans.iter().map(|span| span.start).min().unwrap_or_default(),
             end: spans.iter().map(|span| span.end).max().unwrap_or_default(),
             resource,
@@ -210,8 +205,8 @@ fn read(span: otlp::Span) -> Span {
     // That waiting succeeded says nothing.
     let result = result.filter(|result| *result != "success" || presentation.look != Look::Wait);
     Span {
-        id: hex(&span.span_id),
-        parent: hex(&span.parent_span_id),
+        id: const_hex::encode(&span.span_id),
+        parent: const_hex::encode(&span.parent_span_id),
         name: span.name,
         presentation,
         start: span.start_time_unix_nano,
@@ -223,7 +218,11 @@ fn read(span: otlp::Span) -> Span {
             false => String::new(),
         },
         events: span.events.into_iter().map(event).collect(),
-        links: span.links.iter().map(|link| format!("{}-{}", hex(&link.trace_id), hex(&link.span_id))).collect(),
+        links: span
+            .links
+            .iter()
+            .map(|link| format!("{}-{}", const_hex::encode(&link.trace_id), const_hex::encode(&link.span_id)))
+            .collect(),
         attributes,
     }
 }

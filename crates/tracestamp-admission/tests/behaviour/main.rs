@@ -1,12 +1,5 @@
 //! What tracestamp does to objects, told case by case on small reviews. Each module is one subject.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    unreachable_pub
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, unreachable_pub)]
 // JSON made on the spot is handed over as it is.
 #![allow(clippy::needless_pass_by_value)]
 

@@ -1,13 +1,6 @@
 //! What public reports show of rough weather, and every case of its kind: containers that are lost, Pods that are taken
 //! away, messages that quote more than they should.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    unreachable_pub
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, unreachable_pub)]
 // JSON made on the spot is handed over as it is.
 #![allow(clippy::needless_pass_by_value)]
 

@@ -10,6 +10,7 @@ use tracestamp_core::span::{self, DecodeError, SpanRecord};
 use tracestamp_spool::Batch;
 
 use super::Exporter;
+use crate::metrics::DropReason;
 use crate::transport::{Accepted, Failure, Verdict};
 use crate::{otlp, own_traces};
 
@@ -39,8 +40,8 @@ impl Exporter {
                     pieces.extend([second, piece]);
                     continue;
                 }
-                Settled::TooLarge => self.metrics.dropped("too_large", piece.len()),
-                Settled::Refused => self.metrics.dropped("refused", piece.len()),
+                Settled::TooLarge => self.metrics.dropped(DropReason::TooLarge, piece.len()),
+                Settled::Refused => self.metrics.dropped(DropReason::Refused, piece.len()),
                 Settled::Accepted(accepted) => self.count(&accepted, piece.len()),
             }
             // Not before: a batch that was not settled is read again.
@@ -78,7 +79,7 @@ impl Exporter {
                     continue;
                 }
                 Err(error) => {
-                    self.metrics.dropped("undecodable", 1);
+                    self.metrics.dropped(DropReason::Undecodable, 1);
                     unreadable.0 += 1;
                     unreadable.1.get_or_insert(error);
                 }
@@ -148,7 +149,7 @@ impl Exporter {
                 backend_message = accepted.backend_message,
                 "The receiver threw spans away."
             );
-            self.metrics.dropped("rejected", rejected);
+            self.metrics.dropped(DropReason::Rejected, rejected);
         } else if !accepted.backend_message.is_empty() {
             tracing::warn!(backend_message = accepted.backend_message, "The receiver warns.");
         }

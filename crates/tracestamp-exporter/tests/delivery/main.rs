@@ -1,5 +1,5 @@
 //! The exporter between a real spool and receivers that misbehave on command.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 /// A receiver that is away, breaks off or answers with each code there is.
 mod absence;

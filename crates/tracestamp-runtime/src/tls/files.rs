@@ -41,7 +41,6 @@ pub enum PairError {
     /// The certificate cannot be read, or is none.
     #[error("--tls-certificate {}: {reason}", shown::path(path))]
     Certificate {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
@@ -49,7 +48,6 @@ pub enum PairError {
     /// The key cannot be read, is none, or belongs to another certificate.
     #[error("--tls-key {}: {reason}", shown::path(path))]
     Key {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,

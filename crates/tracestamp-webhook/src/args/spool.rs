@@ -14,14 +14,15 @@ pub(crate) struct SpoolArgs {
     /// Directory that the exporter reads: a volume that both containers mount.
     #[arg(long, env = "TRACESTAMP_SPOOL_DIR", value_name = "DIRECTORY", default_value = "/var/spool/tracestamp")]
     pub(crate) spool_dir: PathBuf,
-    /// How much may wait there for the exporter, in bytes or with Ki, Mi, Gi. Past it spans are dropped and counted.
+    /// Maximum size of what waits there for the exporter, in bytes or with Ki, Mi, Gi. Past it spans are dropped and
+    /// counted.
     #[arg(long, env = "TRACESTAMP_SPOOL_MAX_BYTES", value_name = "BYTES", default_value = "256Mi", value_parser = parse_bytes)]
     pub(crate) spool_max_bytes: u64,
-    /// How large one file there becomes, in bytes or with Ki, Mi, Gi.
+    /// Size of one file there, in bytes or with Ki, Mi, Gi.
     #[arg(long, env = "TRACESTAMP_SPOOL_SEGMENT_BYTES", value_name = "BYTES", default_value = "8Mi", value_parser = parse_bytes)]
     pub(crate) spool_segment_bytes: u64,
-    /// How long a review waits for its spans to be written before it is answered and they are counted as late; never
-    /// longer than the review's own deadline.
+    /// How long the answer to a review waits until its spans are written; never past the review's own deadline. Spans that
+    /// take longer are written after the answer, and counted as late.
     #[arg(long, env = "TRACESTAMP_APPEND_TIMEOUT", value_name = "DURATION", default_value = "50ms", value_parser = parse_duration)]
     pub(crate) append_timeout: Duration,
 }

@@ -16,16 +16,16 @@ pub struct StampArgs {
     #[arg(long, env = "TRACESTAMP_SAMPLING_RATIO", value_name = "RATIO", default_value = "1")]
     pub(crate) sampling_ratio: Sampler,
     /// Annotation in which the creator of a run may have put a trace context, and its format: w3c, json, b3 or binary;
-    /// KEY alone means w3c. May be given several times or as a list with commas; the first that is present counts,
-    /// after Tekton's own. Replaces the list that is built in (traceparent, tracing.k8s.io/traceparent,
+    /// KEY alone means w3c. May be given several times or as a list with commas; Tekton's own annotation counts first,
+    /// then the first of these that is present. Replaces the built-in list (traceparent, tracing.k8s.io/traceparent,
     /// trace.kubernetes.io/context, tekton/pipelinerun-span-context, tekton/taskrun-span-context, b3).
     #[arg(long, env = "TRACESTAMP_CARRIER", value_name = "KEY=FORMAT", value_delimiter = ',')]
     pub(crate) carrier: Vec<Carrier>,
-    /// What becomes of a creator's trace context: join (the run joins that trace), link (the run gets a trace of its
-    /// own that links to it) or ignore.
+    /// How a creator's trace context is used: join (the run joins that trace), link (the run gets a trace of its own that
+    /// links to it) or ignore.
     #[arg(long, env = "TRACESTAMP_CARRIER_MODE", value_name = "MODE", default_value = "join")]
     pub(crate) carrier_mode: CarrierMode,
-    /// The same for one namespace. May be given several times or as a list with commas.
+    /// --carrier-mode of one namespace. May be given several times or as a list with commas.
     #[arg(
         long,
         env = "TRACESTAMP_CARRIER_MODE_NAMESPACE",
@@ -34,7 +34,7 @@ pub struct StampArgs {
         value_parser = parse_namespace_mode
     )]
     pub(crate) carrier_mode_namespace: Vec<(String, CarrierMode)>,
-    /// Namespace that is never touched, whatever the registration says. May be given several times or as a list with
+    /// Namespace that is left alone, whatever the registration says. May be given several times or as a list with
     /// commas.
     #[arg(
         long,
@@ -66,13 +66,13 @@ pub struct StampArgs {
     #[arg(long, env = "TRACESTAMP_ANNOTATION_ATTRIBUTE", value_name = "KEY", value_delimiter = ',')]
     pub(crate) annotation_attribute: Vec<String>,
     /// URL under which the backend shows a trace, with {trace_id} and, if need be, {span_id} of the run in it. Every
-    /// recorded root gets it as the annotation `tracestamp.dev/trace-url`, and the spans of runs tell it. For Jaeger
+    /// recorded root gets it as the annotation `tracestamp.dev/trace-url`, and the spans of runs as an attribute. For Jaeger
     /// `https://jaeger.example.com/trace/{trace_id}`; for Grafana the URL of an explore view, with %7B and %7D for the
     /// braces of its own.
     #[arg(long, env = "TRACESTAMP_TRACE_URL", value_name = "TEMPLATE")]
     pub(crate) trace_url: Option<TraceUrl>,
-    /// File with the key that seals span ids, so that nobody who can read a manifest can compute them. All replicas
-    /// need the same, and a new key makes new ids.
+    /// File with the key that seals span ids, so that reading an object is not enough to compute them. All replicas need
+    /// the same key, and a new key makes new ids.
     #[arg(long, env = "TRACESTAMP_SEAL_KEY_FILE", value_name = "FILE")]
     pub(crate) seal_key_file: Option<PathBuf>,
     /// Also sets OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES in task containers.
@@ -147,9 +147,9 @@ fn parse_url(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     match rest {
         Some(rest) if rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) => {
-            Err("it holds a user, which everybody who may read Pods would see".to_owned())
+            Err("it contains a user, which everybody who may read Pods would see".to_owned())
         }
         Some(rest) if !rest.is_empty() => Ok(text.to_owned()),
-        _ => Err("it is no http:// or https:// URL".to_owned()),
+        _ => Err("it is not an http:// or https:// URL".to_owned()),
     }
 }

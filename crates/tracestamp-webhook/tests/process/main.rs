@@ -1,5 +1,5 @@
 //! The real process, called over TLS as an API server calls it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 /// Clients that mean no good.
 mod hostile;

@@ -30,7 +30,6 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-/// Runs the command.
 pub fn run(args: &Args) -> ExitCode {
     let recording = match Recording::open(&args.recording) {
         Ok(recording) => recording,

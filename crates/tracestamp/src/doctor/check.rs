@@ -9,7 +9,6 @@ mod traffic;
 
 use super::facts::{Asked, Facts};
 
-/// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Level {
     /// As it should be.
@@ -39,9 +38,7 @@ impl Level {
 pub struct Finding {
     /// What it is about, one word or two.
     pub topic: &'static str,
-    /// How bad it is.
     pub level: Level,
-    /// What was found.
     pub what: String,
     /// What to do, when something is to be done.
     pub advice: Option<String>,

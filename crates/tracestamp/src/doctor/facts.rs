@@ -33,7 +33,6 @@ pub struct Facts {
     pub namespace: String,
     /// When it was asked.
     pub now: Timestamp,
-    /// The API server's version.
     pub version: Info,
     /// How far the API server's clock is ahead of ours, in seconds; its `Date` has a resolution of one.
     pub clock: Option<i64>,
@@ -51,7 +50,6 @@ pub struct Facts {
     pub settings: Asked<BTreeMap<String, String>>,
     /// The installation's Pods.
     pub pods: Asked<Vec<PodFacts>>,
-    /// All namespaces.
     pub namespaces: Asked<Vec<Namespace>>,
     /// The newest PipelineRuns, without what is in them.
     pub runs: Asked<Vec<Value>>,
@@ -60,11 +58,9 @@ pub struct Facts {
 /// A Pod and what its processes tell.
 #[derive(Clone, Debug)]
 pub struct PodFacts {
-    /// The object.
     pub pod: Pod,
     /// The webhook's `/metrics`.
     pub webhook: Asked<String>,
-    /// The exporter's.
     pub exporter: Asked<String>,
 }
 

@@ -1,65 +1,66 @@
 //! The rows of a waterfall: a span each, and below it a row of details that is shown on demand.
 
-use std::fmt::{self, Write};
+use maud::{Markup, html};
 
 use tracestamp_core::span::Look;
 
-use super::{badge, escape, share};
+use super::{badge, share};
 use crate::trace::{Event, Outcome, Row, Span, Trace, clock, duration, offset};
 
 /// Deeper rows are not indented further, or the names would leave their column.
 const MAX_INDENT: usize = 12;
 
-/// Writes all rows of a trace. `number` tells it from the others on the page.
-pub(super) fn write_all(out: &mut String, number: usize, trace: &Trace) -> fmt::Result {
+/// All rows of a trace, whose `number` distinguishes it from the others on the page.
+pub(super) fn all(number: usize, trace: &Trace) -> Markup {
     let roots = trace.rows.iter().filter(|row| row.depth == 0).count();
     // How many siblings each level has and how many of them were written.
     let mut levels: Vec<(usize, usize)> = vec![(roots, 0)];
-    for (at, row) in trace.rows.iter().enumerate() {
+    let mut position = |row: &Row| {
         levels.truncate(row.depth + 1);
         let (of, place) = levels.last_mut().map_or((1, 1), |(of, place)| {
             *place += 1;
             (*of, *place)
         });
         levels.push((row.children, 0));
-        write_row(out, &format!("{number}-{at}"), trace, row, (place, of))?;
+        (place, of)
+    };
+    html! {
+        @for (at, row) in trace.rows.iter().enumerate() {
+            (span_row(&format!("d{number}-{at}"), trace, row, position(row)))
+            (details_row(&format!("d{number}-{at}"), trace, &row.span))
+        }
     }
-    Ok(())
 }
 
-fn write_row(out: &mut String, id: &str, trace: &Trace, row: &Row, (place, of): (usize, usize)) -> fmt::Result {
-    let Row { span, depth, children, .. } = row;
-    let expanded = if *children > 0 { r#" aria-expanded="true""# } else { "" };
+fn span_row(details: &str, trace: &Trace, row: &Row, (place, of): (usize, usize)) -> Markup {
+    let Row { span, depth, children, alias, .. } = row;
     let bad = if is_bad(span) { " bad" } else { "" };
-    write!(
-        out,
-        r#"<tr role="row" class="span{bad}" aria-level="{level}" aria-posinset="{place}" aria-setsize="{of}"{expanded} data-details="d{id}"><td role="gridcell" class="name" style="--depth:{indent}"><span class="twist" aria-hidden="true"></span>"#,
-        level = depth + 1,
-        indent = depth.min(&MAX_INDENT),
-    )?;
-    let label = span.presentation.label;
-    if !label.is_empty() {
-        write!(out, r#"<span class="kind">{label}</span> "#)?;
+    let kind = span.presentation.label;
+    let since = span.start - trace.start;
+    html! {
+        "\n"
+        tr role="row" class={ "span" (bad) } aria-level=(depth + 1) aria-posinset=(place) aria-setsize=(of)
+            aria-expanded=[(*children > 0).then_some("true")] data-details=(details) {
+            td role="gridcell" class="name" style={ "--depth:" (depth.min(&MAX_INDENT)) } {
+                span class="twist" aria-hidden="true" {}
+                @if !kind.is_empty() { span class="kind" { (kind) } " " }
+                a href={ "#" (details) } { (span.name) }
+                @if let Some(alias) = alias { span class="alias" { (alias) } }
+                @if !span.error.is_empty() { span class="why" { (span.error) } }
+            }
+            td role="gridcell" class="num" { (offset(since)) }
+            td role="gridcell" class="num" { (duration(span.length())) }
+            td role="gridcell" { (badge(span.outcome)) }
+            td role="gridcell" class="axis" { div class="lane" aria-hidden="true" { (bar(trace, span, bad)) } }
+        }
     }
-    write!(out, r##"<a href="#d{id}">{}</a>"##, escape(&span.name))?;
-    if let Some(alias) = &row.alias {
-        write!(out, r#"<span class="alias">{}</span>"#, escape(alias))?;
-    }
-    if !span.error.is_empty() {
-        write!(out, r#"<span class="why">{}</span>"#, escape(&span.error))?;
-    }
-    let from = share(span.start - trace.start, trace.length());
-    writeln!(
-        out,
-        r#"</td><td role="gridcell" class="num">{start}</td><td role="gridcell" class="num">{length}</td><td role="gridcell">{badge}</td><td role="gridcell" class="axis"><div class="lane" aria-hidden="true"><span class="bar {look}{bad}{tick}" style="--x:{from:.3}%;--w:{width:.3}%"></span></div></td></tr>"#,
-        start = offset(span.start - trace.start),
-        length = duration(span.length()),
-        badge = badge(span.outcome),
-        look = if span.outcome == Outcome::Skip { "wait" } else { class(span.presentation.look) },
-        tick = if span.length() == 0 { " tick" } else { "" },
-        width = share(span.length(), trace.length()),
-    )?;
-    write_details(out, id, trace, span)
+}
+
+fn bar(trace: &Trace, span: &Span, bad: &str) -> Markup {
+    let look = if span.outcome == Outcome::Skip { "wait" } else { class(span.presentation.look) };
+    let tick = if span.length() == 0 { " tick" } else { "" };
+    let [from, width] = [span.start - trace.start, span.length()].map(|nanos| share(nanos, trace.length()));
+    html! { span class={ "bar " (look) (bad) (tick) } style=(format!("--x:{from:.3}%;--w:{width:.3}%")) {} }
 }
 
 fn is_bad(span: &Span) -> bool {
@@ -74,8 +75,7 @@ fn class(look: Look) -> &'static str {
     }
 }
 
-fn write_details(out: &mut String, id: &str, trace: &Trace, span: &Span) -> fmt::Result {
-    write!(out, r#"<tr role="row" class="details" id="d{id}"><td role="gridcell" colspan="5"><div class="panel">"#)?;
+fn details_row(id: &str, trace: &Trace, span: &Span) -> Markup {
     let mut head = vec![
         ("from".to_owned(), clock(span.start)),
         ("to".to_owned(), clock(span.end)),
@@ -87,45 +87,31 @@ fn write_details(out: &mut String, id: &str, trace: &Trace, span: &Span) -> fmt:
     if !span.error.is_empty() {
         head.push(("status".to_owned(), format!("Error: {}", span.error)));
     }
-    write_pairs(out, "Span", &head)?;
-    write_pairs(out, "Attributes", &span.attributes)?;
-    if !span.events.is_empty() {
-        out.push_str("<section><h2>Events</h2><ol>");
-        for Event { time, name, attributes } in &span.events {
-            let at = if *time < trace.start { clock(*time) } else { offset(time - trace.start) };
-            write!(out, r#"<li><span class="at">{at}</span> {}"#, escape(name))?;
-            write_list(out, attributes)?;
-            out.push_str("</li>");
+    html! {
+        tr role="row" class="details" id=(id) {
+            td role="gridcell" colspan="5" {
+                div class="panel" {
+                    section { h2 { "Span" } (pairs(&head)) }
+                    @if !span.attributes.is_empty() { section { h2 { "Attributes" } (pairs(&span.attributes)) } }
+                    @if !span.events.is_empty() {
+                        section { h2 { "Events" } ol { @for event in &span.events { (event_item(trace, event)) } } }
+                    }
+                    @if !span.links.is_empty() {
+                        section { h2 { "Links" } ul { @for link in &span.links { li { code { (link) } } } } }
+                    }
+                }
+            }
         }
-        out.push_str("</ol></section>");
     }
-    if !span.links.is_empty() {
-        out.push_str("<section><h2>Links</h2><ul>");
-        span.links.iter().try_for_each(|link| write!(out, "<li><code>{}</code></li>", escape(link)))?;
-        out.push_str("</ul></section>");
-    }
-    out.push_str("</div></td></tr>\n");
-    Ok(())
 }
 
-fn write_pairs(out: &mut String, title: &str, pairs: &[(String, String)]) -> fmt::Result {
-    if pairs.is_empty() {
-        return Ok(());
-    }
-    write!(out, "<section><h2>{title}</h2>")?;
-    write_list(out, pairs)?;
-    out.push_str("</section>");
-    Ok(())
+fn event_item(trace: &Trace, Event { time, name, attributes }: &Event) -> Markup {
+    let at = if *time < trace.start { clock(*time) } else { offset(time - trace.start) };
+    html! { li { span class="at" { (at) } " " (name) (pairs(attributes)) } }
 }
 
-fn write_list(out: &mut String, pairs: &[(String, String)]) -> fmt::Result {
-    if pairs.is_empty() {
-        return Ok(());
+fn pairs(pairs: &[(String, String)]) -> Markup {
+    html! {
+        @if !pairs.is_empty() { dl { @for (key, value) in pairs { dt { (key) } dd { (value) } } } }
     }
-    out.push_str("<dl>");
-    for (key, value) in pairs {
-        write!(out, "<dt>{}</dt><dd>{}</dd>", escape(key), escape(value))?;
-    }
-    out.push_str("</dl>");
-    Ok(())
 }

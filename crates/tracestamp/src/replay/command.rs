@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use tracestamp_core::context::Sampler;
-use tracestamp_core::{Carrier, CarrierMode, Config};
+use tracestamp_core::Config;
 use tracestamp_runtime::shown;
+use tracestamp_webhook::StampArgs;
 
 use super::Replay;
 use crate::recording::{self, Recording};
@@ -14,8 +14,8 @@ use crate::say;
 
 /// Runs every review of a recording through the webhook's decision and writes the spans it gives.
 ///
-/// Nothing is sent anywhere, and the same recording always gives the same output: what the webhook draws at random is
-/// derived from the line. Exit status: 0 when every line was used, 1 when lines were broken (they are reported with
+/// Nothing is sent anywhere. Takes the webhook's settings, and the same recording with the same settings always gives the
+/// same output: what the webhook draws at random is derived from the line. Exit status: 0 when every line was used, 1 when lines were broken (they are reported with
 /// their numbers, the rest is used) or something could not be written, 2 when the arguments are wrong.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -29,38 +29,10 @@ pub struct Args {
     /// none; `-` for standard output
     #[arg(long, value_name = "FILE")]
     patched: Option<String>,
-    /// The share of new traces that is recorded, from 0 to 1
-    #[arg(long, value_name = "RATIO", default_value = "1")]
-    sampling_ratio: Sampler,
-    /// An annotation in which a creator may have put a trace context, instead of the usual ones; KEY=FORMAT with a
-    /// format of w3c, json, b3 or binary; may be repeated
-    #[arg(long = "carrier", value_name = "KEY=FORMAT")]
-    carriers: Vec<Carrier>,
-    /// What becomes of a creator's trace context: join, link or ignore
-    #[arg(long, value_name = "MODE", default_value = "join")]
-    carrier_mode: CarrierMode,
-    /// `service.name` of the spans
-    #[arg(long, value_name = "NAME", default_value = "tekton")]
-    service_name: String,
+    #[command(flatten)]
+    stamp: StampArgs,
 }
 
-impl Args {
-    fn config(&self) -> Config {
-        let mut config = Config {
-            sampler: self.sampling_ratio,
-            carrier_mode: self.carrier_mode,
-            service_name: self.service_name.clone(),
-            pod_events: true,
-            ..Config::default()
-        };
-        if !self.carriers.is_empty() {
-            config.carriers.clone_from(&self.carriers);
-        }
-        config
-    }
-}
-
-/// Runs the command.
 pub fn run(args: &Args) -> ExitCode {
     let wrong = |what: &dyn std::fmt::Display| {
         say(what);
@@ -69,6 +41,10 @@ pub fn run(args: &Args) -> ExitCode {
     if args.patched.as_ref() == Some(&args.out) {
         return wrong(&"--out and --patched name the same file");
     }
+    let config = match args.stamp.clone().into_config() {
+        Ok(config) => Config { pod_events: true, ..config },
+        Err(error) => return wrong(&format!("{error:#}")),
+    };
     let recording = match Recording::open(&args.recording) {
         Ok(recording) => recording,
         Err(error) => return wrong(&error),
@@ -82,7 +58,7 @@ pub fn run(args: &Args) -> ExitCode {
         Some((_, Ok(patched))) => Some(patched),
         Some((name, Err(error))) => return wrong(&format!("{name}: {error}")),
     };
-    match replay(recording, args.config(), &mut out, patched.as_mut()) {
+    match replay(recording, config, &mut out, patched.as_mut()) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         // Whoever reads has read enough, as in `tracestamp replay … | head`.

@@ -8,15 +8,6 @@ use super::Pairs;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
-}
-
 /// Attributes with their values as text.
 pub(super) fn pairs(attributes: &[KeyValue]) -> Pairs {
     attributes.iter().map(|pair| (pair.key.clone(), pair.value.as_ref().map(text).unwrap_or_default())).collect()
@@ -28,7 +19,7 @@ fn text(value: &AnyValue) -> String {
         Some(Value::BoolValue(value)) => value.to_string(),
         Some(Value::IntValue(value)) => value.to_string(),
         Some(Value::DoubleValue(value)) => value.to_string(),
-        Some(Value::BytesValue(bytes)) => hex(bytes),
+        Some(Value::BytesValue(bytes)) => const_hex::encode(bytes),
         // Nested deeper than prost itself decodes (100) cannot happen, so this recursion ends.
         Some(Value::ArrayValue(list)) => list.values.iter().map(text).collect::<Vec<_>>().join(", "),
         Some(Value::KvlistValue(list)) => {

@@ -1,5 +1,5 @@
 //! `manifests/components/monitoring` against what the two processes really tell.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod manifests;
 mod processes;

@@ -1,6 +1,6 @@
 //! No value of a setting comes out of any program: each setting is given marked secrets, and everything that comes out is
 //! searched for the mark.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod program;
 

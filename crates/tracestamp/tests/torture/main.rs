@@ -3,7 +3,7 @@
 //!
 //! `make torture KILLS=3000 SEED=42` runs the long form; the seed is printed, and what it decides is who is killed when
 //! and what the backend does.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod backend;
 mod chance;

@@ -1,6 +1,5 @@
 //! The API server's part: ends of TaskRuns, each another one.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -89,11 +88,4 @@ fn review(sender: u64, number: u64) -> Value {
         "resource": {"group": "tekton.dev", "version": "v1", "resource": "taskruns"},
         "object": object(ended), "oldObject": object(json!({"startTime": "2026-11-21T00:00:02Z"})),
     }})
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap();
-        text
-    })
 }
