@@ -79,7 +79,7 @@ impl Group {
             }
             hash.update(fs::read(&path).with_context(|| format!("no such group: {}", path.display()))?);
         }
-        let digest = const_hex::encode(&hash.finalize());
+        let digest = const_hex::encode(hash.finalize());
         let digest = digest.get(..12).unwrap_or_default();
         Ok(machine::target().join("cluster").join(format!("{}-{digest}", self.name)))
     }

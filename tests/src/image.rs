@@ -78,7 +78,7 @@ pub(crate) const SLOW: &str = "slow";
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{}", const_hex::encode(&Sha256::digest(bytes)))
+    format!("sha256:{}", const_hex::encode(Sha256::digest(bytes)))
 }
 
 fn busybox(repository: &str, command: &[&str]) -> Result<Image> {

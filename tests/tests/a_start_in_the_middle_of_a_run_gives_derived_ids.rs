@@ -1,5 +1,5 @@
 //! Two replicas are registered when PipelineRun, TaskRun and Pod are there already. What ends from then on is traced
-//! under ids that derive from the uids, by both alike.
+//! under ids that derive from names and uids, by both alike.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,7 +35,7 @@ async fn the_rest_of_the_run_is_one_trace_and_both_replicas_send_the_same() {
         return;
     }
     let mut middle = Middle::begin(&shared, "15");
-    let trace_id = trace_of(&middle.uid("pipelinerun", "tekton.dev/pipeline"));
+    let trace_id = middle.trace();
 
     let trace = "
         pipeline_run RUN middle
@@ -55,7 +55,7 @@ async fn the_rest_of_the_run_is_one_trace_and_both_replicas_send_the_same() {
         ("task_run", "early", middle.uid("taskrun", early)),
         ("pod", "pod", middle.uid("pod", early)),
     ] {
-        let id = span_of(&trace_id, &uid);
+        let id = span_of(&trace_id, &middle.namespace.name, &uid);
         let span = seen.spans.iter().find(|span| span.id == id).unwrap_or_else(|| panic!("{what}: no span {id}"));
         assert_eq!((span.what(), span.name.as_str()), (what, name));
     }
@@ -71,7 +71,7 @@ async fn both_replicas_send_the_same_of_a_deletion_but_for_when_they_heard_of_it
         return;
     }
     let mut middle = Middle::begin(&shared, "600");
-    let trace_id = trace_of(&middle.uid("pipelinerun", "tekton.dev/pipeline"));
+    let trace_id = middle.trace();
 
     block_in_place(|| {
         let kubectl = &middle.namespace.kubectl;
@@ -118,7 +118,13 @@ impl Middle {
     }
 
     fn uid(&self, kind: &str, selector: &str) -> String {
-        uid(&self.namespace.kubectl, kind, selector)
+        of_the_only(&self.namespace.kubectl, kind, selector, "uid")
+    }
+
+    /// The trace of the run and of what descends from it.
+    fn trace(&self) -> String {
+        let run = of_the_only(&self.namespace.kubectl, "pipelinerun", "tekton.dev/pipeline", "name");
+        trace_of(&self.namespace.name, &run)
     }
 
     /// What each sent of the trace, by id, once nothing more can come.
@@ -136,12 +142,12 @@ impl Middle {
     }
 }
 
-fn uid(kubectl: &Kubectl, kind: &str, selector: &str) -> String {
+fn of_the_only(kubectl: &Kubectl, kind: &str, selector: &str, field: &str) -> String {
     let list = kubectl.get(&[kind, "--selector", selector]).unwrap();
-    let uids: Vec<_> =
-        list["items"].as_array().into_iter().flatten().map(|object| &object["metadata"]["uid"]).collect();
-    match uids.as_slice() {
-        [Value::String(uid)] => uid.clone(),
+    let values: Vec<_> =
+        list["items"].as_array().into_iter().flatten().map(|object| &object["metadata"][field]).collect();
+    match values.as_slice() {
+        [Value::String(value)] => value.clone(),
         other => panic!("{kind} {selector}: {other:?}"),
     }
 }
@@ -154,16 +160,17 @@ fn without_receipt(mut spans: BTreeMap<String, SeenSpan>) -> BTreeMap<String, Se
     spans
 }
 
-/// The trace of relatives that share `uid`, as the design lays it down: computed here once more, not asked of the code.
-fn trace_of(uid: &str) -> String {
-    let digest = digest(&[b"tracestamp/1/trace", uid.as_bytes()]);
+/// The trace of relatives that descend from a run with a generated name, as ARCHITECTURE.md lays it down: computed here once
+/// more, not asked of the code.
+fn trace_of(namespace: &str, run: &str) -> String {
+    let digest = digest(&[b"tracestamp/2/trace", namespace.as_bytes(), b"run", run.as_bytes()]);
     format!("{:032x}", u128::from_be_bytes(digest[..16].try_into().unwrap()))
 }
 
 /// The span of the object with `uid` likewise.
-fn span_of(trace_id: &str, uid: &str) -> String {
+fn span_of(trace_id: &str, namespace: &str, uid: &str) -> String {
     let trace = u128::from_str_radix(trace_id, 16).unwrap().to_be_bytes();
-    let digest = digest(&[b"tracestamp/1/derived", &trace, uid.as_bytes()]);
+    let digest = digest(&[b"tracestamp/2/derived", &trace, namespace.as_bytes(), uid.as_bytes()]);
     format!("{:016x}", u64::from_be_bytes(digest[..8].try_into().unwrap()))
 }
 

@@ -54,24 +54,50 @@ fn alone(kind: &str, operation: &str, parts: [&str; 3], old_status: &str) -> Str
 
 const OWNED: &str = r#""labels":{"tekton.dev/taskRun":"t"},"ownerReferences":[{"apiVersion":"tekton.dev/v1","kind":"TaskRun","name":"t","uid":"t","controller":true}]"#;
 const ENDED: &str = r#"{"type":"Succeeded","status":"False","reason":"Cancelled"}"#;
+const ATTEMPT: &str = r#"{"startTime":"2026-11-21T11:00:01Z","completionTime":"2026-11-21T11:00:04Z","conditions":[{"type":"Succeeded","status":"False","reason":"Failed"}]}"#;
 const LIST: (&str, &str) = ("[", "]");
 const OBJECT: (&str, &str) = ("{", "}");
 const TEXT: (&str, &str) = ("\"", "\"");
 
-fn shapes() -> Vec<Shape> {
-    let statuses = |number: usize| {
-        let one = |n: usize| {
-            format!(
-                r#"{{"name":"b{n:03}","state":{{"terminated":{{"startedAt":"2026-11-21T11:00:01Z","finishedAt":"2026-11-21T11:00:02Z"}}}}}}"#
-            )
-        };
-        (0..number).map(one).collect::<Vec<_>>().join(",")
-    };
-    let pod_ended = format!(r#"{{"phase":"Succeeded","containerStatuses":[{}]}}"#, statuses(256));
-    let run_ended =
-        |more: &str| format!(r#"{{"completionTime":"2026-11-21T11:00:04Z","conditions":[{ENDED}],{more}}}"#);
-    let (stamp, observe) = (Endpoint::Stamp, Endpoint::Observe);
+/// The status of a container that ended.
+fn status(number: usize) -> String {
+    format!(
+        r#"{{"name":"b{number:03}","state":{{"terminated":{{"startedAt":"2026-11-21T11:00:01Z","finishedAt":"2026-11-21T11:00:02Z"}}}}}}"#
+    )
+}
+
+fn run_ended(more: &str) -> String {
+    format!(r#"{{"completionTime":"2026-11-21T11:00:04Z","conditions":[{ENDED}],{more}}}"#)
+}
+
+/// Texts that every span has: of five hundred attempts, and of a Pod's containers.
+fn texts_of_every_span() -> Vec<Shape> {
     let mut shapes = Vec::new();
+    let mut add = |name, review, entry| {
+        shapes.push(Shape { name, endpoint: Endpoint::Observe, review, around: TEXT, entry });
+    };
+    let attempts = vec![ATTEMPT; 500].join(",");
+    let retried = alone("TaskRun", "UPDATE", ["", "{}", &run_ended(&format!(r#""retriesStatus":[{attempts}]"#))], "{}");
+    let labelled = retried.replace(
+        r#""generateName":"g""#,
+        &OWNED.replace("{\"tekton.dev/taskRun\":\"t\"", "{\"tekton.dev/pipelineRunUID\":@"),
+    );
+    add("a label of every attempt", labelled.clone(), "aaaa");
+    add("a label of every attempt", labelled, r"\n\n");
+    let image = r#"{"containers":[{"name":"b000","image":@}]}"#;
+    let one = status(0);
+    let same = format!(r#"{{"phase":"Failed","containerStatuses":[{}]}}"#, vec![&*one; 256].join(","));
+    add("an image of every container", review("Pod", "UPDATE", ["", image, &same], "{}"), "a:a");
+    let reason = format!(r#"{{"phase":"Failed","reason":@,"containerStatuses":[{one}]}}"#);
+    add("a Pod's reason", review("Pod", "UPDATE", ["", r#"{"containers":[{"name":"b000"}]}"#, &reason], "{}"), "a");
+    shapes
+}
+
+fn shapes() -> Vec<Shape> {
+    let statuses = (0..256).map(status).collect::<Vec<_>>().join(",");
+    let pod_ended = format!(r#"{{"phase":"Succeeded","containerStatuses":[{statuses}]}}"#);
+    let (stamp, observe) = (Endpoint::Stamp, Endpoint::Observe);
+    let mut shapes = texts_of_every_span();
     let mut add = |name, endpoint, review, around, entry| {
         shapes.push(Shape { name, endpoint, review, around, entry });
     };
@@ -101,30 +127,8 @@ fn shapes() -> Vec<Shape> {
     }
     let attempt = run_ended(r#""retriesStatus":[{"conditions":@}]"#);
     add("conditions of an attempt", observe, alone("TaskRun", "UPDATE", ["", "{}", &attempt], "{}"), LIST, "{}");
-    let attempts = r#"{"startTime":"2026-11-21T11:00:01Z","completionTime":"2026-11-21T11:00:04Z","conditions":[{"type":"Succeeded","status":"False","reason":"Failed"}]}"#;
     let retried = run_ended(r#""retriesStatus":@"#);
-    add("attempts", observe, alone("TaskRun", "UPDATE", ["", "{}", &retried], "{}"), LIST, attempts);
-    // Texts that every span has: of five hundred attempts, and of a Pod's containers.
-    let attempts = vec![attempts; 500].join(",");
-    let retried = alone("TaskRun", "UPDATE", ["", "{}", &run_ended(&format!(r#""retriesStatus":[{attempts}]"#))], "{}");
-    let labelled = retried.replace(
-        r#""generateName":"g""#,
-        &OWNED.replace("{\"tekton.dev/taskRun\":\"t\"", "{\"tekton.dev/pipelineRunUID\":@"),
-    );
-    add("a label of every attempt", observe, labelled.clone(), TEXT, "aaaa");
-    add("a label of every attempt", observe, labelled, TEXT, r"\n\n");
-    let image = r#"{"containers":[{"name":"b000","image":@}]}"#;
-    let one = statuses(1);
-    let same = format!(r#"{{"phase":"Failed","containerStatuses":[{}]}}"#, vec![&*one; 256].join(","));
-    add("an image of every container", observe, review("Pod", "UPDATE", ["", image, &same], "{}"), TEXT, "a:a");
-    let reason = format!(r#"{{"phase":"Failed","reason":@,"containerStatuses":[{one}]}}"#);
-    add(
-        "a Pod's reason",
-        observe,
-        review("Pod", "UPDATE", ["", r#"{"containers":[{"name":"b000"}]}"#, &reason], "{}"),
-        TEXT,
-        "a",
-    );
+    add("attempts", observe, alone("TaskRun", "UPDATE", ["", "{}", &retried], "{}"), LIST, ATTEMPT);
     for key in ["managedFields", "finalizers"] {
         let metadata = format!(r#","{key}":@"#);
         add("entries of metadata", stamp, review("Pod", "CREATE", [&metadata, "{}", "{}"], ""), LIST, "{}");

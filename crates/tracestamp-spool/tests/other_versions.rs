@@ -102,5 +102,5 @@ fn a_batch_that_is_not_committed_sets_nothing_aside() {
     batch.set_aside(1).unwrap();
     drop(batch);
     assert_eq!(texts(&reader.next_batch(usize::MAX, usize::MAX).unwrap()), ["a", "new b"]);
-    assert_eq!(aside(&dir), [PathBuf::new(); 0]);
+    assert!(aside(&dir).is_empty());
 }

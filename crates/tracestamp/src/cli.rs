@@ -23,7 +23,7 @@ enum Command {
     Backfill(Box<backfill::Args>),
     Demo(demo::Args),
     Doctor(doctor::Args),
-    Replay(replay::Args),
+    Replay(Box<replay::Args>),
     Spool(spool::Args),
 }
 

@@ -109,7 +109,7 @@ async fn receive(State(backend): State<Backend>, body: Bytes) -> Response {
         let mut state = backend.state.lock().unwrap();
         let scopes = request.resource_spans.into_iter().flat_map(|group| group.scope_spans);
         for span in scopes.flat_map(|scope| scope.spans) {
-            let id = const_hex::encode(&[&*span.trace_id, &*span.span_id].concat());
+            let id = const_hex::encode([&*span.trace_id, &*span.span_id].concat());
             state.spans.entry(id).or_default().push(span.encode_to_vec());
         }
     }
