@@ -8,8 +8,8 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use tracestamp_admission::{Decision, Endpoint, Entropy, Review, allow};
 use tracestamp_core::context::Sampler;
-use tracestamp_core::object::Object;
 use tracestamp_core::kind::PodPlace;
+use tracestamp_core::object::Object;
 use tracestamp_core::span::SpanRecord;
 use tracestamp_core::{CarrierMode, Config, Environment, SealKey, Timestamp, span};
 
