@@ -112,6 +112,22 @@ impl<'s, 'a> SpanBuilder<'s, 'a> {
         self.spans.push(SpanRecord { links, parent_is_remote: remote, dropped_events, ..record });
     }
 
+    /// Records a part of the object's own life, under the name of its type; one without length says nothing.
+    pub(crate) fn write_part(
+        &mut self,
+        what: SpanType,
+        which: &str,
+        interval: Interval,
+        outcome: Outcome,
+        attributes: Vec<Attribute<'a>>,
+    ) {
+        if interval.is_empty() {
+            return;
+        }
+        let (span_id, parent, name) = (self.below(what, which), Some(self.own()), Cow::Borrowed(what.name()));
+        self.write(SpanDraft { what, span_id, parent, name, interval, outcome, attributes, events: Vec::new() });
+    }
+
     /// Records a span below.
     pub(crate) fn write(&mut self, draft: SpanDraft<'a>) {
         if self.spans.len() >= SPANS_LIMIT {

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use super::ObjectKind;
 use super::tekton::{self, RUN_CARRIER, RUN_LABEL, TASK_LABEL, TASK_RUN, TASK_RUN_CARRIER};
 use crate::Timestamp;
-use crate::builder::{Description, Interval, SpanBuilder, SpanDraft};
+use crate::builder::{Description, Interval, SpanBuilder};
 use crate::change::{Change, Deletion};
 use crate::object::{ContainerStatus, Object, PodSpec, Resource, Status};
 use crate::outcome::Outcome;
@@ -205,22 +205,11 @@ fn preparation(
     from: Timestamp,
     to: Timestamp,
 ) {
-    if to <= from {
-        return;
+    // Most Pods are scheduled within a second, which costs nothing.
+    if to > from {
+        let attributes = vec![Attribute::new("tracestamp.attempt", pod.attempt)];
+        builder.write_part(what, which, Interval::new(from, to), Outcome::UNTOLD, attributes);
     }
-    let (span_id, parent) = (builder.below(what, which), Some(builder.own()));
-    let attributes = vec![Attribute::new("tracestamp.attempt", pod.attempt)];
-    let (name, interval) = (Cow::Borrowed(what.name()), Interval::new(from, to));
-    builder.write(SpanDraft {
-        what,
-        span_id,
-        parent,
-        name,
-        interval,
-        outcome: Outcome::UNTOLD,
-        attributes,
-        events: Vec::new(),
-    });
 }
 
 /// Tekton names the Pod of a second attempt `…-pod-retry1` (`pkg/pod/pod.go`).

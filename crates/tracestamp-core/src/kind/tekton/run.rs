@@ -149,23 +149,9 @@ fn pending(
     }
 }
 
-/// A part of a run; one without length tells nothing.
+/// A part of a run.
 fn part(builder: &mut SpanBuilder<'_, '_>, what: SpanType, interval: Interval, outcome: Outcome) {
-    if interval.is_empty() {
-        return;
-    }
-    let (span_id, parent) = (builder.below(what, ""), Some(builder.own()));
-    let name = Cow::Borrowed(what.name());
-    builder.write(SpanDraft {
-        what,
-        span_id,
-        parent,
-        name,
-        interval,
-        outcome,
-        attributes: Vec::new(),
-        events: Vec::new(),
-    });
+    builder.write_part(what, "", interval, outcome, Vec::new());
 }
 
 /// Attempts that failed and are tried again: each new entry of `retriesStatus`.
