@@ -96,27 +96,22 @@ impl<'a> Subject<'a> {
         some.then_some(EnvStamp { list, index, has_env, container, sets })
     }
 
-    /// What the operator opted into.
-    pub(crate) fn texts(&self, named: &Named<'_>) -> Texts {
+    /// What the operator opted into; `named` is asked only for that.
+    pub(crate) fn texts(&self, named: impl FnOnce() -> Named<'a>) -> Texts {
         let settings = &self.config.environment;
-        let service = || named.service.as_deref().map(str::to_owned);
-        let resource = || {
+        let named = settings.resource.then(named);
+        let service = named.as_ref().and_then(|named| named.service.as_deref()).map(str::to_owned);
+        let resource = named.map(|named| {
             let namespace = ("k8s.namespace.name", Some(Cow::Borrowed(self.namespace)));
             // What is longer is no name that the API server takes, and would be written for every container.
-            let attributes =
-                [namespace].into_iter().chain(named.resource.iter().cloned()).filter_map(|(key, value)| {
-                    let value = value.filter(|value| (1..=NAME_LIMIT).contains(&value.len()))?;
-                    Some(format!("{key}={value}"))
-                });
+            let attributes = [namespace].into_iter().chain(named.resource).filter_map(|(key, value)| {
+                let value = value.filter(|value| (1..=NAME_LIMIT).contains(&value.len()))?;
+                Some(format!("{key}={value}"))
+            });
             attributes.collect::<Vec<_>>().join(",")
-        };
+        });
         let baggage = || self.annotations.get_bounded("baggage", BAGGAGE_LIMIT).ok().flatten().map(Cow::into_owned);
-        let texts = [
-            settings.resource.then(service).flatten(),
-            settings.resource.then(resource),
-            settings.otlp_endpoint.clone(),
-            settings.baggage.then(baggage).flatten(),
-        ];
+        let texts = [service, resource, settings.otlp_endpoint.clone(), settings.baggage.then(baggage).flatten()];
         // The kubelet expands $(NAME) in values and reads $$ as $; what is given as text is to arrive as text.
         Texts(texts.map(|text| text.map(|text| text.replace('$', "$$"))))
     }

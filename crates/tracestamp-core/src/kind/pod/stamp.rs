@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::context::Traceparent;
+use crate::dns::is_label;
 use crate::kind::tekton::{RUN_UID_LABEL, TASK_LABEL};
 use crate::object::PodSpec;
 use crate::pod_event::NAME_LIMIT;
@@ -13,11 +14,12 @@ use crate::subject::Subject;
 /// Every container's own context, so that what a tool in it emits nests under its span, and the environment.
 pub(super) fn containers<'a>(subject: &Subject<'a>, stamp: &mut Stamp<'a>) {
     let Some(spec) = PodSpec::parse(subject.object.spec) else { return };
-    stamp.texts = subject.texts(&named(subject));
+    stamp.texts = subject.texts(|| named(subject));
     let groups = [("initContainers", spec.init_containers), ("containers", spec.containers)];
     for (list, containers) in groups {
         let containers = containers.into_iter().flatten().enumerate();
-        for (index, container) in containers.filter(|(_, container)| is_dns_label(&container.name)) {
+        // The API server checks them after us: an invalid one would make our annotation invalid too.
+        for (index, container) in containers.filter(|(_, container)| is_label(&container.name)) {
             let init = list == "initContainers";
             let what = SpanType::of_container(&container.name, init, container.restarts()).name();
             let span_id = stamp.identity.below(subject.config, what, &container.name);
@@ -44,13 +46,4 @@ fn named<'a>(subject: &Subject<'a>) -> Named<'a> {
             ("cicd.pipeline.task.name", label(TASK_LABEL)),
         ],
     }
-}
-
-/// Container names are checked by the API server after us: an invalid one would make our annotation invalid too.
-fn is_dns_label(name: &str) -> bool {
-    let edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    name.len() <= 63
-        && edge(name.bytes().next())
-        && edge(name.bytes().last())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
